@@ -60,8 +60,10 @@ export interface WriteTxn {
   range(request: RangeRequest): RangeResult;
   /** The key's live state inside this transaction, or null. */
   meta(key: Uint8Array): KeyMeta | null;
-  /** Encoded KeyValue, or null. */
+  /** Encoded KeyValue, or null. It never changes. */
   keyValue(key: Uint8Array): Uint8Array | null;
+  /** Live keys of the interval in key order with their encoded KeyValue (it never changes), until `visit` returns false. */
+  forEach(key: Uint8Array, rangeEnd: Uint8Array, visit: (kv: Uint8Array) => boolean): void;
   /** The revision a header would show now: the new one once something was written. */
   readonly revision: number;
   /** Ends it; returns the store's revision afterwards (unchanged if nothing was written). Notifies the listener. */
