@@ -1,0 +1,307 @@
+/**
+ * Leases of this member.
+ *
+ * LS1  Which leases exist, their TTL and their keys follow from applied entries alone: the apply
+ *      functions read no clock, and no other function adds or removes a lease.
+ * LS2  A lease leaves only through applyRevoke. Its expiry only makes the primary propose that.
+ * LS3  Only the primary has expiry times; everywhere else a lease is good forever (Infinity).
+ * LS4  A lease is renewed only while it exists and is not past its expiry; a renewal that came later
+ *      waits for the revoke and then says "missing", or ends when this member stops being primary.
+ * LS5  A key is attached to at most one lease: keyLease(k) = l exactly when l.keys holds k.
+ * LS6  After a promotion every lease has at least its full (or checkpointed) TTL left, plus the
+ *      given extension, since renewals sent to the former primary may not be known here.
+ */
+import type { EtcdError } from "../../base/etcd-errors.ts";
+import { errLeaseExist, errLeaseNotFound, errLeaseTTLTooLarge } from "../../base/etcd-errors.ts";
+import { assert } from "../../base/assert.ts";
+import { fromBinaryString, toBinaryString } from "../../base/bytes.ts";
+import type { Clock, Timer } from "../../base/ports.ts";
+import type { RowWriter } from "../backend/rows.ts";
+import type { LeaseAttachments } from "../mvcc/types.ts";
+import { ExpiryQueue } from "./expiry-queue.ts";
+import { Lease } from "./lease.ts";
+import type { RenewWaiter } from "./lease.ts";
+import { decodeLeaseRow, encodeLeaseRow, leaseRowKey } from "./lease-row.ts";
+
+export const leaseLimits = {
+  /** etcd's bound; seconds. */
+  ttlSecondsMax: 9_000_000_000,
+  /** Expired leases proposed for revocation per second, half of it each round. */
+  revokesPerSecondMax: 1000,
+  revokeRoundMs: 500,
+  /** A proposed revoke that had no effect (lost, refused) is proposed again after this. */
+  revokeRetryMs: 3000,
+} as const;
+
+/** Results of {@link Lessor.renew} that are not a TTL. */
+export const renewed = { missing: 0, notPrimary: -1, waiting: -2 } as const;
+
+/** etcd's least TTL in seconds: 1.5 election timeouts, rounded up. */
+export function minLeaseTtlSeconds(electionTicks: number, tickMs: number): number {
+  return Math.ceil((Math.floor((3 * electionTicks) / 2) * tickMs) / 1000);
+}
+
+export interface LessorDeps {
+  readonly clock: Clock;
+  readonly rows: RowWriter;
+  /** Seconds; see {@link minLeaseTtlSeconds}. */
+  readonly minTtlSeconds: number;
+  /** The primary found the lease expired: propose to revoke it. Called again while it exists. */
+  proposeRevoke(id: bigint): void;
+}
+
+export interface LeaseStatus {
+  /** Whole seconds left, rounded towards zero; negative when past expiry. */
+  ttl: number;
+  grantedTtl: number;
+}
+
+/** What a lease without an expiry time shows as its remaining seconds: etcd's largest duration. */
+const foreverSeconds = 9_223_372_036;
+
+export class Lessor implements LeaseAttachments {
+  private readonly deps: LessorDeps;
+  private readonly leases = new Map<bigint, Lease>();
+  private readonly keyLease = new Map<string, Lease>();
+  private readonly queue = new ExpiryQueue();
+  private readonly expired: Lease[] = [];
+  private timer: Timer | null = null;
+  private primary = false;
+  /** Counters since start. */
+  readonly counters = { granted: 0, revoked: 0, renewed: 0, expired: 0 };
+
+  constructor(deps: LessorDeps) {
+    this.deps = deps;
+  }
+
+  get size(): number {
+    return this.leases.size;
+  }
+
+  get isPrimary(): boolean {
+    return this.primary;
+  }
+
+  /** Applies a LeaseGrant. Returns the TTL in seconds that was granted. */
+  applyGrant(id: bigint, ttl: number): number | EtcdError {
+    if (id === 0n) return errLeaseNotFound;
+    if (ttl > leaseLimits.ttlSecondsMax) return errLeaseTTLTooLarge;
+    if (this.leases.has(id)) return errLeaseExist;
+    const lease = this.add(id, ttl);
+    this.persist(lease);
+    if (this.primary) this.refresh(lease, lease.ttl * 1000);
+    this.counters.granted++;
+    return lease.ttl;
+  }
+
+  /**
+   * Applies a LeaseRevoke: the lease and its attachments are gone when this returns. The caller
+   * deletes the returned keys, in this (bytewise) order, in one transaction.
+   */
+  applyRevoke(id: bigint): Uint8Array[] | EtcdError {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return errLeaseNotFound;
+    const keys = lease.keys === null ? [] : [...lease.keys].sort();
+    for (const key of keys) this.keyLease.delete(key);
+    lease.keys = null;
+    this.leases.delete(id);
+    this.queue.remove(lease);
+    this.deps.rows.delete("lease", leaseRowKey(id));
+    this.counters.revoked++;
+    this.endWaiters(lease, "missing");
+    return keys.map(fromBinaryString);
+  }
+
+  /** Applies one LeaseCheckpoint: `remainingTtl` seconds count from the next promotion on. */
+  applyCheckpoint(id: bigint, remainingTtl: number): void {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return;
+    lease.remainingTtl = Math.max(0, remainingTtl);
+    this.persist(lease);
+  }
+
+  /** Loads one row of the `lease` bucket at start. Throws on a damaged row. */
+  restore(value: Uint8Array): void {
+    assert(!this.primary, "leases are restored before the first promotion");
+    const row = decodeLeaseRow(value);
+    if (row === null || row.id === 0n) throw new Error("Cannot read lease row: damaged");
+    this.add(row.id, row.ttl).remainingTtl = Math.max(0, row.remainingTtl);
+  }
+
+  attach(id: bigint, key: Uint8Array): void {
+    const lease = this.leases.get(id);
+    assert(lease !== undefined, () => `attach to missing lease ${id}`);
+    const name = toBinaryString(key);
+    const old = this.keyLease.get(name);
+    if (old === lease) return;
+    if (old !== undefined) old.keys!.delete(name); // LS5
+    (lease.keys ??= new Set()).add(name);
+    this.keyLease.set(name, lease);
+  }
+
+  /** Nothing happens when the key is not attached to this lease. */
+  detach(id: bigint, key: Uint8Array): void {
+    if (this.keyLease.size === 0) return;
+    const name = toBinaryString(key);
+    const lease = this.keyLease.get(name);
+    if (lease === undefined || lease.id !== id) return;
+    lease.keys!.delete(name);
+    this.keyLease.delete(name);
+  }
+
+  leaseOf(key: Uint8Array): bigint {
+    if (this.keyLease.size === 0) return 0n;
+    return this.keyLease.get(toBinaryString(key))?.id ?? 0n;
+  }
+
+  exists(id: bigint): boolean {
+    return this.leases.has(id);
+  }
+
+  /**
+   * Starts a fresh full TTL. Returns that TTL in seconds, or one of {@link renewed}; with `waiting`
+   * the waiter is called later, unless {@link cancelRenew} comes first (LS4).
+   */
+  renew(id: bigint, waiter: RenewWaiter): number {
+    if (!this.primary) return renewed.notPrimary;
+    const lease = this.leases.get(id);
+    if (lease === undefined) return renewed.missing;
+    const now = this.deps.clock.now();
+    if (lease.expiresAt <= now) {
+      (lease.waiters ??= []).push(waiter);
+      return renewed.waiting;
+    }
+    lease.expiresAt = now + lease.ttl * 1000;
+    this.queue.update(lease);
+    this.counters.renewed++;
+    return lease.ttl;
+  }
+
+  /** Takes back a renewal that answered `waiting`. */
+  cancelRenew(id: bigint, waiter: RenewWaiter): void {
+    const lease = this.leases.get(id);
+    if (lease === undefined || lease.waiters === null) return;
+    lease.waiters = lease.waiters.filter((other) => other !== waiter);
+  }
+
+  /** null when there is no such lease. */
+  timeToLive(id: bigint): LeaseStatus | null {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return null;
+    const left = lease.expiresAt - this.deps.clock.now();
+    const ttl = left === Infinity ? foreverSeconds : Math.trunc(left / 1000);
+    return { ttl: ttl === 0 ? 0 : ttl, grantedTtl: lease.ttl };
+  }
+
+  /** Attached keys in no particular order. */
+  keysOf(id: bigint): Uint8Array[] {
+    const keys = this.leases.get(id)?.keys;
+    return keys === null || keys === undefined ? [] : Array.from(keys, fromBinaryString);
+  }
+
+  /** All ids, soonest expiry first. */
+  ids(): bigint[] {
+    const all = [...this.leases.values()];
+    if (this.primary) all.sort((a, b) => a.expiresAt - b.expiresAt);
+    return all.map((lease) => lease.id);
+  }
+
+  /** This member became leader: from now on it watches expiry. `extensionMs` = election timeout. */
+  promote(extensionMs: number): void {
+    if (this.primary) return;
+    this.primary = true;
+    for (const lease of this.leases.values()) {
+      this.refresh(lease, fullTtl(lease) * 1000 + extensionMs); // LS6
+    }
+    this.spreadExpiry();
+    this.schedule();
+  }
+
+  /** This member is no longer leader: no lease expires here, waiting renewals end (LS3, LS4). */
+  demote(): void {
+    if (!this.primary) return;
+    this.primary = false;
+    this.timer?.cancel();
+    this.timer = null;
+    this.queue.clear();
+    for (const lease of this.leases.values()) {
+      lease.expiresAt = Infinity;
+      this.endWaiters(lease, "notPrimary");
+    }
+  }
+
+  private add(id: bigint, ttl: number): Lease {
+    const lease = new Lease(id, Math.max(ttl, this.deps.minTtlSeconds));
+    this.leases.set(id, lease);
+    return lease;
+  }
+
+  private persist(lease: Lease): void {
+    const value = encodeLeaseRow(lease.id, lease.ttl, lease.remainingTtl);
+    this.deps.rows.put("lease", leaseRowKey(lease.id), value);
+  }
+
+  private refresh(lease: Lease, leftMs: number): void {
+    lease.expiresAt = this.deps.clock.now() + leftMs;
+    this.queue.update(lease);
+  }
+
+  private endWaiters(lease: Lease, outcome: "missing" | "notPrimary"): void {
+    const waiters = lease.waiters;
+    if (waiters === null) return;
+    lease.waiters = null;
+    for (const waiter of waiters) waiter.renewEnded(lease.id, outcome);
+  }
+
+  private schedule(): void {
+    this.timer = this.deps.clock.after(leaseLimits.revokeRoundMs, () => {
+      this.schedule();
+      this.proposeExpired();
+    });
+  }
+
+  /** One round: bounded, so that mass expiry neither blocks the turn nor floods the log. */
+  private proposeExpired(): void {
+    const countMax = leaseLimits.revokesPerSecondMax / 2;
+    const { clock } = this.deps;
+    this.queue.takeExpired(clock.now(), countMax, leaseLimits.revokeRetryMs, this.expired);
+    for (const lease of this.expired) {
+      this.counters.expired++;
+      this.deps.proposeRevoke(lease.id);
+    }
+    this.expired.length = 0;
+  }
+
+  /**
+   * After a promotion many leases end in the same second. Those beyond three quarters of the revoke
+   * rate are moved later, so that leases which really end are still revoked in time.
+   */
+  private spreadExpiry(): void {
+    if (this.leases.size < leaseLimits.revokesPerSecondMax) return;
+    const perSecondMax = (leaseLimits.revokesPerSecondMax * 3) / 4;
+    const byExpiry = [...this.leases.values()].sort((a, b) => a.expiresAt - b.expiresAt);
+    let windowAt = byExpiry[0]!.expiresAt;
+    let windowEnd = windowAt + 1000;
+    let count = 0;
+    for (const lease of byExpiry) {
+      const at = lease.expiresAt;
+      if (at > windowEnd) {
+        windowAt = at;
+        windowEnd = at + 1000;
+        count = 1;
+        continue;
+      }
+      count++;
+      if (count <= perSecondMax) continue;
+      // A lease n seconds behind the window's start needs n seconds less of a delay.
+      const delayMs = Math.max(0, (1000 * count) / perSecondMax - (at - windowAt));
+      windowEnd = Math.max(windowEnd, windowAt + delayMs);
+      lease.expiresAt = at + delayMs;
+      this.queue.update(lease);
+    }
+  }
+}
+
+function fullTtl(lease: Lease): number {
+  return lease.remainingTtl > 0 ? lease.remainingTtl : lease.ttl;
+}
