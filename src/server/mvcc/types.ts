@@ -71,3 +71,29 @@ export interface WriteTxn {
 }
 
 export type RangeOutcome = RangeResult | EtcdError;
+
+/** How much one read of history may return; the last revision read is always whole. */
+export interface HistoryLimits {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+/** Events in revision order. */
+export interface HistoryBatch {
+  readonly events: MvccEvent[];
+  /** First revision not covered: go on from here; toRevision + 1 when all was read. */
+  readonly next: number;
+}
+
+/** errCompacted when the first revision asked for is below the compact revision. */
+export type HistoryOutcome = HistoryBatch | EtcdError;
+
+/** What the watch side asks of the store. */
+export interface HistorySource {
+  readonly currentRevision: number;
+  readonly compactRevision: number;
+  /** Events with fromRevision <= revision <= min(toRevision, currentRevision), from memory and backend. */
+  history(fromRevision: number, toRevision: number, limits: HistoryLimits): HistoryOutcome;
+  /** Encoded KeyValue the key had at modRevision - 1; null if it had none or that is compacted. */
+  prevKeyValue(key: Uint8Array, modRevision: number): Uint8Array | null;
+}

@@ -1,0 +1,57 @@
+import { KvScanner } from "./kv-bytes.ts";
+import { keyFinishedCompact, keyScheduledCompact } from "./compaction.ts";
+import { flagLease, flagTombstone } from "./records.ts";
+import { isTombstoneKey, revisionMain, revisionStart, revisionSub } from "./revision.ts";
+import type { KvStore } from "./store.ts";
+
+export interface RestoredCompaction {
+  readonly scheduled: number | null;
+  readonly finished: number | null;
+}
+
+/**
+ * Fills the index from the rows of the view, in revision order, and attaches keys to their leases.
+ * The first revision seen of a key brings its own create revision and version, so a compacted
+ * history needs no special case; a tombstone may come first too (etcd 19179).
+ */
+export function restore(store: KvStore): RestoredCompaction {
+  const { view, index } = store;
+  const finished = readRevision(store, keyFinishedCompact);
+  const scheduled = readRevision(store, keyScheduledCompact);
+  if (finished !== null) store.compactRevision = finished;
+
+  const kv = new KvScanner();
+  const leases = new Map<number, bigint>();
+  let last = 1;
+  index.beginLoad();
+  view.range("key", revisionStart(1), null, (key, value) => {
+    last = revisionMain(key);
+    kv.scan(value, 0, value.length);
+    const keyId = index.ensure(value.subarray(kv.keyStart, kv.keyEnd));
+    const isTombstone = isTombstoneKey(key);
+    const flags = isTombstone ? flagTombstone : kv.hasLease ? flagLease : 0;
+    const head = index.keys.head(keyId);
+    if ((flags & flagLease) !== 0) leases.set(keyId, kv.lease);
+    else if (head !== 0 && index.hasLease(head)) leases.delete(keyId);
+    index.push(keyId, last, revisionSub(key), kv.create, kv.version, flags);
+    return true;
+  });
+  index.endLoad();
+  // A compaction may have removed the newest rows, a tombstone's (etcd 17780).
+  store.currentRevision = Math.max(last, finished ?? 0, scheduled ?? 0);
+  attachLeases(store, leases);
+  return { scheduled, finished };
+}
+
+function attachLeases(store: KvStore, leases: ReadonlyMap<number, bigint>): void {
+  const { deps, index } = store;
+  for (const [keyId, lease] of leases) {
+    if (deps.leases.exists(lease)) deps.leases.attach(lease, index.keys.copy(keyId));
+    else deps.log.error("failed to attach a lease", { "lease-id": lease.toString(16) });
+  }
+}
+
+function readRevision(store: KvStore, key: Uint8Array): number | null {
+  const row = store.view.get("meta", key);
+  return row === null ? null : revisionMain(row);
+}

@@ -1,0 +1,93 @@
+import { compare, toBinaryString } from "../../src/base/bytes.ts";
+import type { Done } from "../../src/base/ports.ts";
+import { readU64 } from "../../src/server/mvcc/revision.ts";
+import type { Backend, Batch, Bucket, View } from "../../src/server/backend/backend.ts";
+
+type Rows = Map<string, { key: Uint8Array; value: Uint8Array }>;
+
+/** The smallest thing that keeps the Backend contract; commits finish when `flush` is called. */
+export class MemoryBackend implements Backend {
+  #durable = new Map<Bucket, Rows>();
+  readonly #pending: { batch: Batch; done: Done }[] = [];
+  openViews = 0;
+
+  /** What a restart after a crash finds: durable rows only. */
+  crashCopy(): MemoryBackend {
+    const copy = new MemoryBackend();
+    copy.#durable = this.#durable;
+    return copy;
+  }
+
+  commit(batch: Batch, done: Done): void {
+    this.#pending.push({ batch, done });
+  }
+
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  /** Finishes the oldest commit; false if there is none. */
+  flush(): boolean {
+    const next = this.#pending.shift();
+    if (next === undefined) return false;
+    const durable = new Map(this.#durable); // copied, so views never change
+    const { batch } = next;
+    const touched = new Set<Bucket>();
+    for (let i = 0; i < batch.size; i++) {
+      const bucket = batch.buckets[i]!;
+      if (!touched.has(bucket)) durable.set(bucket, new Map(durable.get(bucket) ?? []));
+      touched.add(bucket);
+      const name = toBinaryString(batch.keys[i]!);
+      const value = batch.values[i]!;
+      if (value === null) durable.get(bucket)!.delete(name);
+      else durable.get(bucket)!.set(name, { key: batch.keys[i]!.slice(), value: value.slice() });
+    }
+    this.#durable = durable;
+    next.done(null);
+    return true;
+  }
+
+  view(): View {
+    this.openViews++;
+    const durable = this.#durable;
+    const sorted = new Map<Bucket, { key: Uint8Array; value: Uint8Array }[]>();
+    const rowsOf = (bucket: Bucket): { key: Uint8Array; value: Uint8Array }[] => {
+      let rows = sorted.get(bucket);
+      if (rows === undefined) {
+        rows = [...(durable.get(bucket)?.values() ?? [])];
+        rows.sort((a, b) => compare(a.key, b.key));
+        sorted.set(bucket, rows);
+      }
+      return rows;
+    };
+    const get = (bucket: Bucket, key: Uint8Array): Uint8Array | null =>
+      durable.get(bucket)?.get(toBinaryString(key))?.value.slice() ?? null;
+    const index = get("meta", new TextEncoder().encode("consistent_index"));
+    return {
+      consistentIndex: index === null ? 0 : readU64(index, 0),
+      get,
+      range(bucket, from, to, visit) {
+        for (const row of rowsOf(bucket)) {
+          if (compare(row.key, from) < 0) continue;
+          if (to !== null && compare(row.key, to) >= 0) break;
+          if (!visit(row.key, row.value)) break;
+        }
+      },
+      close: () => {
+        this.openViews--;
+      },
+    };
+  }
+
+  size(): { file: number; inUse: number } {
+    return { file: 1, inUse: 1 };
+  }
+
+  defragment(done: Done): void {
+    done(null);
+  }
+
+  close(done: Done): void {
+    done(null);
+  }
+}
