@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs";
+import { test } from "node:test";
+import { createNodeClock, createNodeTurn } from "./node-clock.ts";
+
+test("atEnd runs everything of a turn in order, what is added meanwhile too", async () => {
+  const turn = createNodeTurn();
+  const seen: string[] = [];
+  turn.atEnd(() => {
+    seen.push("a");
+    turn.atEnd(() => seen.push("c"));
+  });
+  turn.atEnd(() => seen.push("b"));
+  seen.push("now");
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  assert.deepEqual(seen, ["now", "a", "b", "c"]);
+});
+
+test("next comes after the end of the turn it was asked in, one turn per step", async () => {
+  const turn = createNodeTurn();
+  const seen: string[] = [];
+  await new Promise<void>((resolve) => {
+    readFile(import.meta.filename, () => {
+      turn.next(() => {
+        seen.push("next 1");
+        turn.next(() => {
+          seen.push("next 2");
+          resolve();
+        });
+        turn.atEnd(() => seen.push("end 2"));
+      });
+      turn.atEnd(() => seen.push("end 1"));
+    });
+  });
+  assert.deepEqual(seen, ["end 1", "next 1", "end 2", "next 2"]);
+});
+
+test("a cancelled timer never runs, another one runs once", async () => {
+  const clock = createNodeClock();
+  let ran = 0;
+  clock
+    .after(1, () => {
+      ran += 100;
+    })
+    .cancel();
+  const before = clock.now();
+  // The clock's timers do not keep a process alive; this one does.
+  const alive = setTimeout(() => {}, 60_000);
+  await new Promise<void>((resolve) => {
+    clock.after(2, () => {
+      ran++;
+      resolve();
+    });
+  });
+  clearTimeout(alive);
+  assert.equal(ran, 1);
+  assert.ok(clock.now() > before);
+});

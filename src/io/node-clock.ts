@@ -1,0 +1,72 @@
+/** Time and event-loop turns of the running process. */
+import type { Clock, Timer, Turn } from "../base/ports.ts";
+
+export function createNodeClock(): Clock {
+  return {
+    now: () => performance.now(),
+    wall: () => Date.now(),
+    after(delayMs, run): Timer {
+      const timer = setTimeout(run, delayMs);
+      timer.unref();
+      return {
+        cancel: () => {
+          clearTimeout(timer);
+        },
+      };
+    },
+  };
+}
+
+/**
+ * TU1  Everything given to atEnd in a turn runs in that turn, in order of registration, also what
+ *      is registered while it runs.
+ * TU2  What is given to next runs after the loop has polled for input once more.
+ */
+class NodeTurn implements Turn {
+  #atEnd: (() => void)[] = [];
+  /** Registered before this turn's check phase: their poll is still to come. */
+  #next: (() => void)[] = [];
+  /** Run as the first thing of the next check phase. */
+  #due: (() => void)[] = [];
+  #isScheduled = false;
+  #isRunning = false;
+  readonly #check = (): void => {
+    this.#runTurn();
+  };
+
+  atEnd(run: () => void): void {
+    this.#atEnd.push(run);
+    this.#schedule();
+  }
+
+  next(run: () => void): void {
+    (this.#isRunning ? this.#due : this.#next).push(run);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isRunning) return;
+    this.#isScheduled = true;
+    setImmediate(this.#check);
+  }
+
+  #runTurn(): void {
+    const due = this.#due;
+    this.#due = this.#next; // they have this phase behind them, and the next poll before them: TU2
+    this.#next = [];
+    this.#isScheduled = false;
+    this.#isRunning = true;
+    try {
+      for (const run of due) run();
+      for (let i = 0; i < this.#atEnd.length; i++) this.#atEnd[i]!(); // grows while it runs: TU1
+    } finally {
+      this.#atEnd = [];
+      this.#isRunning = false;
+      if (this.#due.length > 0) this.#schedule();
+    }
+  }
+}
+
+export function createNodeTurn(): Turn {
+  return new NodeTurn();
+}

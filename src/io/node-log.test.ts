@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import type { NodeLog } from "./node-log.ts";
+import { createNodeLog } from "./node-log.ts";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "quorate-log-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** What the log file holds after `use`. The file is opened in the background: wait for that. */
+async function written(
+  options: { level: "info" | "debug" | "error"; format: "json" | "console" },
+  use: (log: NodeLog) => void,
+): Promise<string> {
+  const path = join(folder, "log");
+  const log = createNodeLog({ ...options, outputs: [path] }, () => {
+    throw new Error("ended");
+  });
+  use(log);
+  for (;;) {
+    log.flush();
+    const text = readFileSync(path, { encoding: "utf8", flag: "a+" });
+    if (text.endsWith("\n")) return text;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("a line is etcd's JSON: level, time in microseconds, message, fields", async () => {
+  const text = await written({ level: "info", format: "json" }, (log) => {
+    log.info("ready to serve client requests", { "member-id": 5n, error: new Error("why"), n: 1 });
+  });
+  const { ts, ...rest } = JSON.parse(text) as Record<string, unknown>;
+  assert.match(String(ts), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+  assert.deepEqual(rest, {
+    level: "info",
+    msg: "ready to serve client requests",
+    "member-id": "5",
+    error: "why",
+    n: 1,
+  });
+});
+
+test("lines below the level are dropped", async () => {
+  const text = await written({ level: "error", format: "json" }, (log) => {
+    log.warn("quiet");
+    log.error("loud");
+  });
+  assert.equal(text.includes("quiet"), false);
+  assert.equal(text.includes("loud"), true);
+});
+
+test("the console form is one tab-separated line", async () => {
+  const text = await written({ level: "debug", format: "console" }, (log) => {
+    log.debug("hello", { a: 1 });
+  });
+  assert.match(text, /^\S+Z\tdebug\thello\t\{"a":1\}\n$/);
+});
+
+test("fatal writes its line, then ends the process", async () => {
+  const text = await written({ level: "info", format: "json" }, (log) => {
+    assert.throws(() => log.fatal("over"), /ended/);
+  });
+  assert.equal((JSON.parse(text) as { level: string }).level, "fatal");
+});

@@ -1,0 +1,135 @@
+/** Log lines in etcd's form, written without ever waiting for their reader. */
+import pino from "pino";
+import type { LogFields, Logger } from "../base/log.ts";
+
+type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
+
+export interface NodeLogOptions {
+  /** Lines below it are dropped. */
+  readonly level: LogLevel;
+  readonly format: "json" | "console";
+  /** `default` (stderr), `stderr`, `stdout` or file paths. */
+  readonly outputs: readonly string[];
+}
+
+export interface NodeLog extends Logger {
+  /** Writes what is still buffered; to be called before the process ends. */
+  flush(): void;
+}
+
+interface Destination {
+  write(line: string): unknown;
+  flushSync(): void;
+}
+
+/**
+ * Makes the log. A reader that is too slow costs memory up to a bound, then lines: the server never
+ * waits for it. Throws when a file cannot be opened.
+ */
+export function createNodeLog(options: NodeLogOptions, end = endProcess): NodeLog {
+  const destinations = options.outputs.map(open);
+  const all: Destination = {
+    write: (line) => {
+      for (const destination of destinations) destination.write(line);
+    },
+    flushSync: () => {
+      for (const destination of destinations) flush(destination);
+    },
+  };
+  const write =
+    options.format === "json" ? jsonWriter(options.level, all) : consoleWriter(options.level, all);
+  return {
+    debug: (message, fields) => {
+      write("debug", message, fields);
+    },
+    info: (message, fields) => {
+      write("info", message, fields);
+    },
+    warn: (message, fields) => {
+      write("warn", message, fields);
+    },
+    error: (message, fields) => {
+      write("error", message, fields);
+    },
+    fatal: (message, fields) => {
+      write("fatal", message, fields);
+      all.flushSync();
+      return end();
+    },
+    flush: () => {
+      all.flushSync();
+    },
+  };
+}
+
+function endProcess(): never {
+  process.exit(1);
+}
+
+type WrittenLevel = Exclude<LogLevel, "panic">;
+type Write = (level: WrittenLevel, message: string, fields?: LogFields) => void;
+
+/** Bytes waiting for a slow reader before lines are dropped. */
+const pendingBytesMax = 16 * 1024 * 1024;
+
+function open(output: string): Destination {
+  const dest = output === "default" || output === "stderr" ? 2 : output === "stdout" ? 1 : output;
+  const made = pino.destination({ dest, sync: false, append: true, maxLength: pendingBytesMax });
+  made.on("error", () => {
+    // A reader that went away (EPIPE) or a full disk must not stop the server.
+  });
+  return made;
+}
+
+function flush(destination: Destination): void {
+  try {
+    destination.flushSync();
+  } catch {
+    // Not open yet, or its reader is gone: nothing more can be done for these lines.
+  }
+}
+
+function jsonWriter(level: LogLevel, destination: Destination): Write {
+  const log = pino(
+    {
+      level: level === "panic" ? "fatal" : level,
+      base: null,
+      timestamp: () => `,"ts":"${timestamp()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+  return (at, message, fields) => {
+    log[at](fields === undefined ? {} : plain(fields), message);
+  };
+}
+
+const levelOrder: readonly LogLevel[] = ["debug", "info", "warn", "error", "panic", "fatal"];
+
+/** Tab-separated, fields as JSON behind the message. */
+function consoleWriter(level: LogLevel, destination: Destination): Write {
+  const least = levelOrder.indexOf(level);
+  return (at, message, fields) => {
+    if (levelOrder.indexOf(at) < least) return;
+    const tail = fields === undefined ? "" : `\t${JSON.stringify(plain(fields))}`;
+    destination.write(`${timestamp()}\t${at}\t${message}${tail}\n`);
+  };
+}
+
+/** Errors as their text, 64-bit numbers as digits: as etcd logs them. */
+function plain(fields: LogFields): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(fields)) {
+    out[key] =
+      value instanceof Error ? value.message : typeof value === "bigint" ? value.toString() : value;
+  }
+  return out;
+}
+
+/** Wall clock with microseconds: 2026-01-02T03:04:05.000006Z. */
+function timestamp(): string {
+  const micros = Math.round((performance.timeOrigin + performance.now()) * 1000);
+  const millis = Math.floor(micros / 1000);
+  const rest = String(micros - millis * 1000).padStart(3, "0");
+  return `${new Date(millis).toISOString().slice(0, -1)}${rest}Z`;
+}
