@@ -73,6 +73,8 @@ export default tseslint.config(
       "src/server/main.ts",
       "src/server/rpc/*socket*.ts",
       "src/server/http/node-*.ts",
+      // An adapter like those of src/io: storage engine, threads and files.
+      "src/server/backend/lmdb*.ts",
     ],
     rules: {
       "no-restricted-globals": ["error", ...worldGlobals],
