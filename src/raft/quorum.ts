@@ -1,0 +1,60 @@
+import type { RaftId } from "./types.ts";
+
+/**
+ * Majority arithmetic. A joint configuration is two sets of voters; both must agree. An empty set
+ * agrees with everything, so a simple configuration is a joint one with an empty second half.
+ */
+
+export type VoteResult = "pending" | "won" | "lost";
+
+/** How many of `count` voters make a majority. */
+export function majority(count: number): number {
+  return Math.floor(count / 2) + 1;
+}
+
+/** The highest index that a majority of `voters` acknowledged; Infinity for no voters. */
+export function majorityCommitted(
+  voters: readonly RaftId[],
+  matchOf: (id: RaftId) => number,
+): number {
+  if (voters.length === 0) return Infinity;
+  if (voters.length === 1) return matchOf(voters[0]!);
+  const matches = voters.map(matchOf).sort((a, b) => b - a);
+  return matches[majority(voters.length) - 1]!;
+}
+
+/** The result of a vote among `voters`; `voteOf` is undefined while a voter has not answered. */
+export function majorityVote(
+  voters: readonly RaftId[],
+  voteOf: (id: RaftId) => boolean | undefined,
+): VoteResult {
+  let granted = 0;
+  let missing = 0;
+  for (const id of voters) {
+    const vote = voteOf(id);
+    if (vote === undefined) missing++;
+    else if (vote) granted++;
+  }
+  const needed = majority(voters.length);
+  if (voters.length === 0 || granted >= needed) return "won";
+  return granted + missing >= needed ? "pending" : "lost";
+}
+
+export function jointCommitted(
+  incoming: readonly RaftId[],
+  outgoing: readonly RaftId[],
+  matchOf: (id: RaftId) => number,
+): number {
+  return Math.min(majorityCommitted(incoming, matchOf), majorityCommitted(outgoing, matchOf));
+}
+
+export function jointVote(
+  incoming: readonly RaftId[],
+  outgoing: readonly RaftId[],
+  voteOf: (id: RaftId) => boolean | undefined,
+): VoteResult {
+  const one = majorityVote(incoming, voteOf);
+  const other = majorityVote(outgoing, voteOf);
+  if (one === other) return one;
+  return one === "lost" || other === "lost" ? "lost" : "pending";
+}

@@ -1,0 +1,212 @@
+import { assert } from "../base/assert.ts";
+import type { RaftConfig } from "./config.ts";
+import type { ConfChange, Message } from "./message.ts";
+import { Raft, type ProposeResult, type RaftStart } from "./raft.ts";
+import { EntryType } from "./types.ts";
+import type {
+  ConfState,
+  Entry,
+  HardState,
+  RaftId,
+  ReadState,
+  RoleName,
+  SoftState,
+} from "./types.ts";
+
+export type { ProposeResult, RaftStart } from "./raft.ts";
+
+/** Work for the caller; README.md states the duties that go with it. */
+export interface Ready {
+  /** Grows by one with each Ready; names it in {@link RawNode.synced}. */
+  readonly number: number;
+  /** The new role and leader; null if unchanged. */
+  readonly softState: SoftState | null;
+  /** The new hard state; null if unchanged. */
+  readonly hardState: HardState | null;
+  /** Entries to put in the log, in place of everything from the first one's index on. */
+  readonly entries: readonly Entry[];
+  /** Entries, term or vote changed: `synced` may only be called after a sync. */
+  readonly mustSync: boolean;
+  /** May be sent at once, before this Ready is synced. */
+  readonly messages: readonly Message[];
+  /** To be sent only when this Ready, and all before it, are synced. */
+  readonly messagesAfterSync: readonly Message[];
+  readonly readStates: readonly ReadState[];
+  /** Synced and committed entries, to be applied in order. */
+  readonly committedEntries: readonly Entry[];
+}
+
+export interface RaftStatus {
+  readonly id: RaftId;
+  readonly role: RoleName;
+  readonly leader: RaftId;
+  readonly term: number;
+  readonly vote: RaftId;
+  readonly commit: number;
+  readonly applied: number;
+  readonly lastIndex: number;
+  readonly syncedIndex: number;
+}
+
+const noMessages: readonly Message[] = [];
+const noEntries: readonly Entry[] = [];
+const noReads: readonly ReadState[] = [];
+
+/** The raft node as its owner uses it: deterministic, and without clock, disk or network. */
+export class RawNode {
+  readonly #raft: Raft;
+  #softState: SoftState;
+  #hardState: HardState;
+  #number = 0;
+  /** Readys not yet synced, oldest first: their number and the hard state they carry. */
+  readonly #outstanding: { number: number; hardState: HardState | null }[] = [];
+
+  constructor(config: RaftConfig, start: RaftStart) {
+    this.#raft = new Raft(config, start);
+    this.#softState = { leader: this.#raft.leader, role: this.#raft.role };
+    this.#hardState = start.hardState;
+  }
+
+  /** Gives an empty log the entries every first member starts with (encoded ConfChanges). */
+  bootstrap(changes: readonly { change: ConfChange; data: Uint8Array }[]): void {
+    this.#raft.bootstrap(changes);
+  }
+
+  tick(): void {
+    this.#raft.tick();
+  }
+
+  /** Starts an election without waiting for the timeout. */
+  campaign(): void {
+    this.#raft.campaign();
+  }
+
+  propose(data: Uint8Array): ProposeResult {
+    return this.#raft.propose(EntryType.normal, data);
+  }
+
+  proposeConfChange(data: Uint8Array): ProposeResult {
+    return this.#raft.propose(EntryType.confChange, data);
+  }
+
+  /** To be called while the committed change is applied; returns the configuration after it. */
+  applyConfChange(change: ConfChange): ConfState {
+    return this.#raft.applyConfChange(change);
+  }
+
+  /** Asks for a read index under a context never used before. False: refused, ask again later. */
+  readIndex(context: number): boolean {
+    return this.#raft.readIndex(context);
+  }
+
+  hasReady(): boolean {
+    const raft = this.#raft;
+    return (
+      raft.log.hasUnsynced ||
+      raft.log.hasNextCommitted ||
+      raft.readStates.length > 0 ||
+      raft.messages.length > 0 ||
+      raft.messagesAfterSync.length > 0 ||
+      this.#nextSoftState() !== null ||
+      this.#nextHardState() !== null
+    );
+  }
+
+  /** Everything there is to do now. It counts as taken: the next Ready holds only what is new. */
+  ready(): Ready {
+    const raft = this.#raft;
+    const number = ++this.#number;
+    const softState = this.#nextSoftState();
+    const hardState = this.#nextHardState();
+    const isVoteChanged =
+      hardState !== null &&
+      (hardState.term !== this.#hardState.term || hardState.vote !== this.#hardState.vote);
+    const hasEntries = raft.log.hasUnsynced;
+    const committedEntries = raft.log.handOutCommitted(raft.config.committedBytesPerReadyMax);
+    const ready: Ready = {
+      number,
+      softState,
+      hardState,
+      entries: hasEntries ? raft.log.handOutUnsynced(number) : noEntries,
+      mustSync: hasEntries || isVoteChanged,
+      messages: raft.messages.length > 0 ? raft.messages : noMessages,
+      messagesAfterSync: raft.messagesAfterSync.length > 0 ? raft.messagesAfterSync : noMessages,
+      readStates: raft.readStates.length > 0 ? raft.readStates : noReads,
+      committedEntries,
+    };
+    if (ready.messages.length > 0) raft.messages = [];
+    if (ready.messagesAfterSync.length > 0) raft.messagesAfterSync = [];
+    if (ready.readStates.length > 0) raft.readStates = [];
+    if (softState !== null) this.#softState = softState;
+    if (hardState !== null) this.#hardState = hardState;
+    if (ready.mustSync) this.#outstanding.push({ number, hardState });
+    raft.released(committedEntries);
+    return ready;
+  }
+
+  /** Ready `number` and all before it are on stable storage, their entries readable from it. */
+  synced(number: number): void {
+    assert(number <= this.#number, () => `Ready ${number} was never given out`);
+    let hardState: HardState | null = null;
+    let done = 0;
+    for (const ready of this.#outstanding) {
+      if (ready.number > number) break;
+      hardState = ready.hardState ?? hardState;
+      done++;
+    }
+    if (done === 0) return;
+    this.#outstanding.splice(0, done);
+    this.#raft.log.syncedTo(number);
+    this.#raft.synced(hardState);
+  }
+
+  /** Committed entries up to `index` were applied. */
+  appliedTo(index: number): void {
+    this.#raft.appliedTo(index);
+  }
+
+  // Plain getters for the hot path; status() is for everyone else.
+  get commit(): number {
+    return this.#raft.log.commit;
+  }
+  get term(): number {
+    return this.#raft.term;
+  }
+  get leader(): RaftId {
+    return this.#raft.leader;
+  }
+  get role(): RoleName {
+    return this.#raft.role;
+  }
+  get confState(): ConfState {
+    return this.#raft.confState;
+  }
+
+  status(): RaftStatus {
+    const raft = this.#raft;
+    return {
+      id: raft.config.id,
+      role: raft.role,
+      leader: raft.leader,
+      term: raft.term,
+      vote: raft.vote,
+      commit: raft.log.commit,
+      applied: raft.log.applied,
+      lastIndex: raft.log.lastIndex,
+      syncedIndex: raft.log.syncedIndex,
+    };
+  }
+
+  #nextSoftState(): SoftState | null {
+    const { leader, role } = this.#raft;
+    if (leader === this.#softState.leader && role === this.#softState.role) return null;
+    return { leader, role };
+  }
+
+  #nextHardState(): HardState | null {
+    const { term, vote, log } = this.#raft;
+    const old = this.#hardState;
+    if (term === old.term && vote === old.vote && log.commit === old.commit) return null;
+    return { term, vote, commit: log.commit };
+  }
+}

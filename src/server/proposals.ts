@@ -1,0 +1,117 @@
+import { assert } from "../base/assert.ts";
+import { errStopped, errTimeout, errTimeoutDueToLeaderFail } from "../base/etcd-errors.ts";
+import type { EtcdError } from "../base/etcd-errors.ts";
+
+// PR1  An id is given out once and ids grow; the member's 16 bits keep members apart.
+// PR2  A waiter is told exactly once: applied, failed, timed out, or stopped.
+
+/** Someone who waits for a proposal to be applied. */
+export interface Waiter {
+  /** The proposal was committed and applied; `result` is what applying it gave. */
+  applied(result: unknown): void;
+  /** Nothing is known about the proposal: it may still be applied. */
+  failed(error: EtcdError): void;
+}
+
+export interface ProposalsOptions {
+  readonly memberId: bigint;
+  /** Wall clock at the start, in ms since the epoch: ids of an earlier run are below ours. */
+  readonly wallMs: number;
+  /** How long a waiter waits: 5 s and two election timeouts, as in etcd. */
+  readonly timeoutMs: number;
+  /** How far before an election a proposal must have started to be blamed on the lost leader. */
+  readonly leaderFailWindowMs: number;
+}
+
+const low48 = 2 ** 48;
+const low40 = 2 ** 40;
+
+/** Hands out request ids and remembers who waits for which. */
+export class Proposals {
+  /** The id's upper 16 bits, the same for every proposal of this member. */
+  readonly idHigh: number;
+  readonly #options: ProposalsOptions;
+  #idLow: number;
+  readonly #waiters = new Map<number, Waiter>();
+  /** At each sweep: the time and the newest id then. A waiter needs no time of its own. */
+  #marks: { at: number; idLow: number }[] = [];
+  #electedAt = -Infinity;
+  #isStopped = false;
+
+  constructor(options: ProposalsOptions) {
+    this.#options = options;
+    this.idHigh = Number(options.memberId & 0xffffn);
+    this.#idLow = (options.wallMs % low40) * 256;
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** A new id's lower 48 bits: 40 of time, 8 of a counter that carries into them. */
+  nextIdLow(): number {
+    this.#idLow = (this.#idLow + 1) % low48;
+    return this.#idLow;
+  }
+
+  /** The waiter is told when the proposal with this id was applied, or fails. */
+  register(idLow: number, waiter: Waiter): void {
+    assert(!this.#waiters.has(idLow), () => `two proposals with id ${idLow}`);
+    if (this.#isStopped) waiter.failed(errStopped);
+    else this.#waiters.set(idLow, waiter);
+  }
+
+  /** Whether somebody waits for this id: if not, a result need not be built. */
+  has(idLow: number): boolean {
+    return this.#waiters.has(idLow);
+  }
+
+  /** The proposal was applied. False if nobody waits for it (any more). */
+  applied(idLow: number, result: unknown): boolean {
+    const waiter = this.#waiters.get(idLow);
+    if (waiter === undefined) return false;
+    this.#waiters.delete(idLow);
+    waiter.applied(result);
+    return true;
+  }
+
+  /** The waiter lost interest (cancelled, disconnected); it is not told anything. */
+  forget(idLow: number): void {
+    this.#waiters.delete(idLow);
+  }
+
+  leaderElected(nowMs: number): void {
+    this.#electedAt = nowMs;
+  }
+
+  /** Fails everyone who waits too long. Called regularly; its period is the timeout's accuracy. */
+  sweep(nowMs: number): void {
+    this.#marks.push({ at: nowMs, idLow: this.#idLow });
+    let expired = 0;
+    let before = -1;
+    while (this.#marks[expired]!.at <= nowMs - this.#options.timeoutMs) {
+      before = this.#marks[expired]!.idLow;
+      expired++;
+    }
+    if (expired === 0) return;
+    const startedAt = this.#marks[expired - 1]!.at;
+    this.#marks = this.#marks.slice(expired);
+    const lostAt = this.#electedAt - this.#options.leaderFailWindowMs;
+    const isLeaderLost = startedAt > lostAt && startedAt < this.#electedAt;
+    const error = isLeaderLost ? errTimeoutDueToLeaderFail : errTimeout;
+    // Registered in the order of ids, so the oldest come first.
+    for (const [idLow, waiter] of this.#waiters) {
+      if (idLow > before) break;
+      this.#waiters.delete(idLow);
+      waiter.failed(error);
+    }
+  }
+
+  /** Fails everyone, now and later. */
+  stop(): void {
+    this.#isStopped = true;
+    const waiters = [...this.#waiters.values()];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.failed(errStopped);
+  }
+}

@@ -1,0 +1,150 @@
+import type { Checksum, Disk, Done, Random } from "../base/ports.ts";
+import { raftDefaults } from "../raft/config.ts";
+import type { ConfChange } from "../raft/message.ts";
+import { RawNode } from "../raft/raw-node.ts";
+import { MemoryStorage, memoryStorageDefaults } from "../raft/storage.ts";
+import type { MemoryStorageLimits } from "../raft/storage.ts";
+import type { ConfState } from "../raft/types.ts";
+import { Node, type NodeOptions } from "./node.ts";
+import { Proposals } from "./proposals.ts";
+import { ReadGate } from "./read-gate.ts";
+import { openWal, type OpenedWal, type WalSettings } from "./wal/open.ts";
+import { WalCorruptError } from "./wal/recover.ts";
+
+/** What a member's raft node is started from. */
+export interface StartNodeOptions extends NodeOptions {
+  readonly disk: Disk;
+  readonly checksum: Checksum;
+  readonly random: Random;
+  readonly walDirectory: string;
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  /** Election timeout in ticks, as configured. */
+  readonly electionTicks: number;
+  /** What the backend holds durably: its consistent index with its term, and the configuration then. */
+  readonly applied: { readonly index: number; readonly term: number };
+  readonly confState: ConfState;
+  /** First entries of a new cluster's log; used only when the log is empty. */
+  readonly bootstrap: readonly { change: ConfChange; data: Uint8Array }[];
+  readonly walSettings?: Partial<WalSettings>;
+  readonly storageLimits?: MemoryStorageLimits;
+}
+
+export interface StartedNode {
+  readonly node: Node;
+  /** The log was empty and was given the bootstrap entries. */
+  readonly isNew: boolean;
+  /** An unfinished write at the end of the WAL was dropped. */
+  readonly isTailTorn: boolean;
+}
+
+const requestTimeoutMs = 5000;
+const readRetryMs = 500;
+
+/**
+ * Opens the WAL, checks that it fits the backend, and builds the node; the caller then calls
+ * start(). Fails with WalCorruptError when log and backend cannot belong together.
+ */
+export function createNode(options: StartNodeOptions, done: Done<StartedNode>): void {
+  const limits = options.storageLimits ?? memoryStorageDefaults;
+  // The WAL reports to the node, which is built only after the WAL was read.
+  const target: { node: Node | null } = { node: null };
+  openWal(
+    {
+      disk: options.disk,
+      checksum: options.checksum,
+      random: options.random.fork("wal"),
+      directory: options.walDirectory,
+      clusterId: options.clusterId,
+      memberId: options.memberId,
+      keepFrom: Math.max(1, options.applied.index - limits.catchUpEntries),
+      durable: () => target.node?.walDurable(),
+      failed: (error) => target.node?.walFailed(error),
+      ...(options.walSettings === undefined ? {} : { settings: options.walSettings }),
+    },
+    (error, opened) => {
+      const refusal = error ?? checkFit(options, opened);
+      if (refusal !== null) {
+        done(refusal, null as unknown as StartedNode);
+        return;
+      }
+      const started = build(options, opened, limits);
+      target.node = started.node;
+      done(null, started);
+    },
+  );
+}
+
+function checkFit(options: StartNodeOptions, opened: OpenedWal): WalCorruptError | null {
+  const { walDirectory, applied } = options;
+  if (opened.lastIndex < applied.index) {
+    return new WalCorruptError(
+      `Cannot start: the WAL in "${walDirectory}" ends at index ${opened.lastIndex}, ` +
+        `before the backend's consistent index ${applied.index}`,
+    );
+  }
+  if (opened.firstIndex > applied.index + 1) {
+    return new WalCorruptError(
+      `Cannot start: the WAL in "${walDirectory}" begins at index ${opened.firstIndex}, ` +
+        `but the backend's consistent index is ${applied.index}`,
+    );
+  }
+  return null;
+}
+
+function build(
+  options: StartNodeOptions,
+  opened: OpenedWal,
+  limits: MemoryStorageLimits,
+): StartedNode {
+  const { applied, clock, memberId, electionTicks, tickMs } = options;
+  const storage = createStorage(opened, applied, limits);
+  const { term, vote, commit } = opened.hardState;
+  const raft = new RawNode(
+    { ...raftDefaults, id: memberId, electionTicks, random: options.random.fork("raft") },
+    {
+      storage,
+      hardState: { term, vote, commit: Math.max(commit, applied.index) },
+      confState: options.confState,
+      applied: applied.index,
+    },
+  );
+  const isNew = opened.lastIndex === 0 && term === 0;
+  if (isNew) raft.bootstrap(options.bootstrap);
+  const timeoutMs = requestTimeoutMs + 2 * electionTicks * tickMs;
+  const proposals = new Proposals({
+    memberId,
+    wallMs: Math.floor(clock.wall()),
+    timeoutMs,
+    leaderFailWindowMs: 2 * electionTicks * tickMs,
+  });
+  const wanted = (): void => {
+    node.wake();
+  };
+  const gate = new ReadGate({ timeoutMs, retryMs: readRetryMs, wanted }, clock.now());
+  const parts = { raft, storage, wal: opened.wal, proposals, gate };
+  const node = new Node(parts, options, applied);
+  return { node, isNew, isTailTorn: opened.isTailTorn };
+}
+
+/** The newest entries in memory. The entry before them is known by its term only. */
+function createStorage(
+  opened: OpenedWal,
+  applied: { index: number; term: number },
+  limits: MemoryStorageLimits,
+): MemoryStorage {
+  const { entries } = opened;
+  const first = entries[0]?.index ?? opened.lastIndex + 1;
+  if (first === 1) return filled(new MemoryStorage(0, 0, limits), entries);
+  if (first === applied.index + 1) {
+    return filled(new MemoryStorage(applied.index, applied.term, limits), entries);
+  }
+  // The term before the first entry is nowhere on disk, so the first entry serves as the base.
+  return filled(new MemoryStorage(first, entries[0]!.term, limits), entries.slice(1));
+
+  function filled(storage: MemoryStorage, content: OpenedWal["entries"]): MemoryStorage {
+    storage.append(content);
+    storage.trim(applied.index);
+    return storage;
+  }
+}
