@@ -1,0 +1,90 @@
+/** Requests of the Lease service and its raft entries. */
+
+import { bigField, boolField, int64Field } from "./kv.ts";
+import type { LeaseGrantRequest, LeaseIdRequest, LeaseTimeToLiveRequest } from "./messages.ts";
+import { Reader } from "./reader.ts";
+import type { Writer } from "./writer.ts";
+
+export function decodeLeaseGrantRequest(bytes: Uint8Array): LeaseGrantRequest {
+  const request: LeaseGrantRequest = { ttl: 0, id: 0n, canonical: true };
+  const r = new Reader(bytes);
+  while (r.next()) {
+    switch (r.tag) {
+      case 0x08:
+        request.ttl = r.int64();
+        break;
+      case 0x10:
+        request.id = r.bigInt64();
+        break;
+      default:
+        r.skip();
+    }
+  }
+  request.canonical = r.canonical;
+  return request;
+}
+
+export function encodeLeaseGrantRequest(out: Writer, request: LeaseGrantRequest): void {
+  int64Field(out, 0x08, request.ttl);
+  bigField(out, 0x10, request.id);
+}
+
+/** LeaseRevokeRequest, LeaseKeepAliveRequest: an id alone. */
+export function decodeLeaseIdRequest(bytes: Uint8Array): LeaseIdRequest {
+  const request: LeaseIdRequest = { id: 0n, canonical: true };
+  const r = new Reader(bytes);
+  while (r.next()) {
+    if (r.tag === 0x08) request.id = r.bigInt64();
+    else r.skip();
+  }
+  request.canonical = r.canonical;
+  return request;
+}
+
+export function encodeLeaseIdRequest(out: Writer, id: bigint): void {
+  bigField(out, 0x08, id);
+}
+
+export function decodeLeaseTimeToLiveRequest(bytes: Uint8Array): LeaseTimeToLiveRequest {
+  const request: LeaseTimeToLiveRequest = { id: 0n, keys: false };
+  const r = new Reader(bytes);
+  while (r.next()) {
+    if (r.tag === 0x08) request.id = r.bigInt64();
+    else if (r.tag === 0x10) request.keys = r.bool();
+    else r.skip();
+  }
+  return request;
+}
+
+export function encodeLeaseTimeToLiveRequest(out: Writer, request: LeaseTimeToLiveRequest): void {
+  bigField(out, 0x08, request.id);
+  boolField(out, 0x10, request.keys);
+}
+
+export interface LeaseCheckpoint {
+  id: bigint;
+  remainingTtl: number;
+}
+
+const checkpointsRepeated = 1 << 1;
+
+export function decodeLeaseCheckpointRequest(bytes: Uint8Array): LeaseCheckpoint[] {
+  const checkpoints: LeaseCheckpoint[] = [];
+  const r = new Reader(bytes, checkpointsRepeated);
+  while (r.next()) {
+    if (r.tag === 0x0a) checkpoints.push(decodeCheckpoint(r.presentBytes()));
+    else r.skip();
+  }
+  return checkpoints;
+}
+
+function decodeCheckpoint(bytes: Uint8Array): LeaseCheckpoint {
+  const checkpoint: LeaseCheckpoint = { id: 0n, remainingTtl: 0 };
+  const r = new Reader(bytes);
+  while (r.next()) {
+    if (r.tag === 0x08) checkpoint.id = r.bigInt64();
+    else if (r.tag === 0x10) checkpoint.remainingTtl = r.int64();
+    else r.skip();
+  }
+  return checkpoint;
+}

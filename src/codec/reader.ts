@@ -1,0 +1,252 @@
+/** Malformed protobuf bytes: an expected failure, answered to whoever sent them. */
+export class DecodeError extends Error {
+  override readonly name: string = "DecodeError";
+}
+
+/** What Go's decoder says of any malformed message. */
+export const malformedText = "proto: cannot parse invalid wire-format data";
+
+const wireVarint = 0;
+const wireFixed64 = 1;
+const wireBytes = 2;
+const wireStartGroup = 3;
+const wireEndGroup = 4;
+const wireFixed32 = 5;
+
+/** Nesting of groups and messages that is still read; Go's limit is 10,000, our stack wants less. */
+export const nestingMax = 1000;
+
+const two32 = 0x1_0000_0000;
+
+/**
+ * Reads one message field by field. {@link next} reads a tag; then exactly one of the value methods
+ * or {@link skip} must follow. Keeps book of whether the encoding was the canonical one.
+ */
+export class Reader {
+  readonly buf: Uint8Array;
+  readonly end: number;
+  pos: number;
+  /** Tag just read: field number * 8 + wire type. */
+  tag = 0;
+  /** False once something was read that a canonical encoder does not write. */
+  canonical = true;
+  /** Bit per field number below 32: fields that may appear again. */
+  readonly #repeated: number;
+  #lastField = 0;
+  // The varint just read, as unsigned 32-bit halves.
+  #low = 0;
+  #high = 0;
+
+  constructor(buf: Uint8Array, repeated = 0) {
+    this.buf = buf;
+    this.pos = 0;
+    this.end = buf.length;
+    this.#repeated = repeated;
+  }
+
+  get isAtEnd(): boolean {
+    return this.pos >= this.end;
+  }
+
+  /** True if another field follows; false at the end of the message. */
+  next(): boolean {
+    if (this.pos >= this.end) return false;
+    this.#readVarint();
+    const tag = this.#low;
+    if (this.#high !== 0 || tag < 8) throw malformed();
+    const field = tag >>> 3;
+    if (field <= this.#lastField && !this.#mayRepeat(field)) this.canonical = false;
+    this.#lastField = field;
+    this.tag = tag;
+    return true;
+  }
+
+  /** int64 as a number, exact below 2^53 in size, else rounded. Zero is not canonical (proto3). */
+  int64(): number {
+    this.#readVarint();
+    const { low, high } = this.#noZero();
+    return high === 0 ? low : (high | 0) * two32 + low;
+  }
+
+  /** int64 with presence (a oneof member): zero is canonical. */
+  presentInt64(): number {
+    this.#readVarint();
+    return this.#high === 0 ? this.#low : (this.#high | 0) * two32 + this.#low;
+  }
+
+  /** uint64 as a number, exact below 2^53. */
+  uint64(): number {
+    this.#readVarint();
+    const { low, high } = this.#noZero();
+    return high * two32 + low;
+  }
+
+  /** int64 as an id. */
+  bigInt64(): bigint {
+    this.#readVarint();
+    this.#noZero();
+    return this.#signed();
+  }
+
+  presentBigInt64(): bigint {
+    this.#readVarint();
+    return this.#signed();
+  }
+
+  /** uint64 as an id. */
+  bigUint64(): bigint {
+    this.#readVarint();
+    const { low, high } = this.#noZero();
+    return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low);
+  }
+
+  /** uint64 as 16 high and 48 low bits: a request id. */
+  split64(): { high16: number; low48: number } {
+    this.#readVarint();
+    const { low, high } = this.#noZero();
+    return { high16: high >>> 16, low48: (high & 0xffff) * two32 + low };
+  }
+
+  /** Enum or int32: the low 32 bits count, as in Go. */
+  int32(): number {
+    this.#readVarint();
+    const { low, high } = this.#noZero();
+    if (high !== (low >>> 31 === 1 ? 0xffff_ffff : 0)) this.canonical = false;
+    return low | 0;
+  }
+
+  bool(): boolean {
+    this.#readVarint();
+    const { low, high } = this.#noZero();
+    if (high !== 0 || low > 1) this.canonical = false;
+    return (low | high) !== 0;
+  }
+
+  /** A view of the field's bytes. Empty is not canonical (proto3). */
+  bytes(): Uint8Array {
+    const value = this.presentBytes();
+    if (value.length === 0) this.canonical = false;
+    return value;
+  }
+
+  /** A view of the bytes of a member with presence (message or oneof). */
+  presentBytes(): Uint8Array {
+    this.#readVarint();
+    const length = this.#low;
+    if (this.#high !== 0 || length > this.end - this.pos) throw malformed();
+    const start = this.pos;
+    this.pos += length;
+    return this.buf.subarray(start, this.pos);
+  }
+
+  string(): string {
+    const bytes = this.bytes();
+    try {
+      return utf8.decode(bytes);
+    } catch {
+      throw new DecodeError("proto: string field contains invalid UTF-8");
+    }
+  }
+
+  /** Passes over the field whose tag was just read: unknown, or of a wire type that is not its own. */
+  skip(): void {
+    this.canonical = false;
+    this.#skipValue(this.tag & 7, this.tag >>> 3, 0);
+  }
+
+  #skipValue(wire: number, field: number, depth: number): void {
+    switch (wire) {
+      case wireVarint:
+        this.#readVarint();
+        return;
+      case wireFixed64:
+        this.#advance(8);
+        return;
+      case wireBytes:
+        this.presentBytes();
+        return;
+      case wireStartGroup:
+        this.#skipGroup(field, depth);
+        return;
+      case wireFixed32:
+        this.#advance(4);
+        return;
+      default:
+        throw malformed();
+    }
+  }
+
+  #skipGroup(field: number, depth: number): void {
+    if (depth >= nestingMax) throw malformed();
+    for (;;) {
+      if (this.pos >= this.end) throw malformed();
+      this.#readVarint();
+      const tag = this.#low;
+      if (this.#high !== 0 || tag < 8) throw malformed();
+      if ((tag & 7) === wireEndGroup) {
+        if (tag >>> 3 !== field) throw malformed();
+        return;
+      }
+      this.#skipValue(tag & 7, tag >>> 3, depth + 1);
+    }
+  }
+
+  #mayRepeat(field: number): boolean {
+    return field === this.#lastField && field < 32 && ((this.#repeated >>> field) & 1) === 1;
+  }
+
+  #advance(bytes: number): void {
+    if (bytes > this.end - this.pos) throw malformed();
+    this.pos += bytes;
+  }
+
+  #noZero(): { low: number; high: number } {
+    if (this.#low === 0 && this.#high === 0) this.canonical = false;
+    halves.low = this.#low;
+    halves.high = this.#high;
+    return halves;
+  }
+
+  #signed(): bigint {
+    if (this.#high === 0) return this.#low === 0 ? 0n : BigInt(this.#low);
+    return (BigInt(this.#high | 0) << 32n) | BigInt(this.#low);
+  }
+
+  #readVarint(): void {
+    const { buf, end } = this;
+    let at = this.pos;
+    if (at >= end) throw malformed();
+    let byte = buf[at++]!;
+    let low = byte & 0x7f;
+    let high = 0;
+    if (byte > 0x7f) {
+      let shift = 7;
+      do {
+        if (at >= end || shift > 63) throw malformed();
+        byte = buf[at++]!;
+        const bits = byte & 0x7f;
+        if (shift < 28) {
+          low |= bits << shift;
+        } else if (shift === 28) {
+          low |= bits << 28;
+          high = bits >>> 4;
+        } else {
+          if (shift === 63 && byte > 1) throw malformed();
+          high |= bits << (shift - 32);
+        }
+        shift += 7;
+      } while (byte > 0x7f);
+      if (byte === 0) this.canonical = false; // a trailing zero group: longer than needed
+    }
+    this.pos = at;
+    this.#low = low >>> 0;
+    this.#high = high >>> 0;
+  }
+}
+
+const halves = { low: 0, high: 0 };
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export function malformed(): DecodeError {
+  return new DecodeError(malformedText);
+}

@@ -1,0 +1,253 @@
+import type { EtcdError } from "../../base/etcd-errors.ts";
+import { decodeDeleteRangeRequest, decodePutRequest, decodeRangeRequest } from "../../codec/kv.ts";
+import {
+  encodeCompactionRequest,
+  decodeCompactionRequest,
+  decodeTxnRequest,
+  encodeTxnRequest,
+} from "../../codec/txn.ts";
+import { encodeDeleteRangeRequest, encodePutRequest } from "../../codec/kv.ts";
+import type { RangeRequest, TxnRequest } from "../../codec/messages.ts";
+import type { Turn } from "../../base/ports.ts";
+import { Writer } from "../../codec/writer.ts";
+import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
+import type { ApplyResult } from "../apply/applier.ts";
+import { writeRangeBody, writeRangeTail } from "../apply/body.ts";
+import { requestField } from "../apply/fields.ts";
+import { isReadOnly, isSerializable, runTxn, type TxnState } from "../apply/txn.ts";
+import type { KvStore } from "../mvcc/store.ts";
+import type { RangeOutcome, RangeResult } from "../mvcc/types.ts";
+import { WriteWaiter, type Answers } from "./answers.ts";
+import { createRangeStream } from "./range-stream.ts";
+import type { LinearizableReads, Proposer, ReadWaiter } from "./services.ts";
+import { checkDeleteRange, checkPut, checkRange, checkTxn } from "./validate-request.ts";
+
+export interface KvServiceParts {
+  readonly store: KvStore;
+  readonly proposer: Proposer;
+  readonly reads: LinearizableReads;
+  readonly answers: Answers;
+  readonly txnState: TxnState;
+  /** Answers the error of a write that cannot fit the quota, having asked for the alarm; else null. */
+  readonly checkQuota: (cost: QuotaSubject) => EtcdError | null;
+  readonly txnOpsMax: number;
+  readonly requestBytesMax: number;
+  readonly turn: Turn;
+}
+
+export type QuotaSubject =
+  | { readonly kind: "put"; readonly keyBytes: number; readonly valueBytes: number }
+  | { readonly kind: "txn"; readonly txn: TxnRequest };
+
+/** etcdserverpb.KV. */
+export function createKvService(parts: KvServiceParts): GrpcMethod[] {
+  const service = new KvService(parts);
+  const unary = (name: string, message: GrpcMethod["message"]): GrpcMethod => ({
+    path: `/etcdserverpb.KV/${name}`,
+    clientStreaming: false,
+    serverStreaming: false,
+    message,
+  });
+  return [
+    unary("Range", (call, bytes) => {
+      service.range(call, bytes);
+    }),
+    unary("Put", (call, bytes) => {
+      service.put(call, bytes);
+    }),
+    unary("DeleteRange", (call, bytes) => {
+      service.deleteRange(call, bytes);
+    }),
+    unary("Txn", (call, bytes) => {
+      service.txn(call, bytes);
+    }),
+    unary("Compact", (call, bytes) => {
+      service.compact(call, bytes);
+    }),
+    createRangeStream(parts),
+  ];
+}
+
+class KvService {
+  readonly #parts: KvServiceParts;
+  readonly #scratch = new Writer();
+
+  constructor(parts: KvServiceParts) {
+    this.#parts = parts;
+  }
+
+  range(call: GrpcCall, bytes: Uint8Array): void {
+    const request = decodeRangeRequest(bytes);
+    const error = checkRange(request);
+    if (error !== null) {
+      this.#parts.answers.fail(call, error);
+      return;
+    }
+    request.key = request.key.slice(); // the read runs later; the message does not last
+    request.rangeEnd = request.rangeEnd.slice();
+    const read = new RangeRead(call, request, this.#parts);
+    if (request.serializable) read.ready(null);
+    else this.#parts.reads.read(read);
+  }
+
+  put(call: GrpcCall, bytes: Uint8Array): void {
+    const { answers, checkQuota } = this.#parts;
+    const request = decodePutRequest(bytes);
+    const { key, value } = request;
+    const error =
+      checkPut(request) ??
+      checkQuota({ kind: "put", keyBytes: key.length, valueBytes: value.length });
+    if (error !== null) {
+      answers.fail(call, error);
+      return;
+    }
+    const body = request.canonical ? bytes : this.#recode(encodePutRequest, request);
+    this.#propose(call, requestField.put, body);
+  }
+
+  deleteRange(call: GrpcCall, bytes: Uint8Array): void {
+    const request = decodeDeleteRangeRequest(bytes);
+    const error = checkDeleteRange(request);
+    if (error !== null) {
+      this.#parts.answers.fail(call, error);
+      return;
+    }
+    const body = request.canonical ? bytes : this.#recode(encodeDeleteRangeRequest, request);
+    this.#propose(call, requestField.deleteRange, body);
+  }
+
+  txn(call: GrpcCall, bytes: Uint8Array): void {
+    const { answers, checkQuota, txnOpsMax, reads } = this.#parts;
+    const request = decodeTxnRequest(bytes);
+    const error = checkTxn(request, txnOpsMax) ?? checkQuota({ kind: "txn", txn: request });
+    if (error !== null) {
+      answers.fail(call, error);
+      return;
+    }
+    if (!isReadOnly(request)) {
+      const body = request.canonical ? bytes : this.#recode(encodeTxnRequest, request);
+      this.#propose(call, requestField.txn, body);
+      return;
+    }
+    const read = new TxnRead(call, decodeTxnRequest(bytes.slice()), this.#parts);
+    if (isSerializable(request)) read.ready(null);
+    else reads.read(read);
+  }
+
+  compact(call: GrpcCall, bytes: Uint8Array): void {
+    const request = decodeCompactionRequest(bytes);
+    const body = request.canonical ? bytes : this.#recode(encodeCompactionRequest, request);
+    const { proposer, answers } = this.#parts;
+    const waiter = request.physical
+      ? new PhysicalCompaction(call, answers)
+      : new WriteWaiter(call, answers);
+    proposer.propose(requestField.compaction, body, waiter);
+  }
+
+  #propose(call: GrpcCall, field: number, body: Uint8Array): void {
+    const { proposer, answers } = this.#parts;
+    proposer.propose(field, body, new WriteWaiter(call, answers));
+  }
+
+  /** The log takes canonical bytes only (etcd writes what it decoded). */
+  #recode<T>(encode: (out: Writer, message: T) => void, message: T): Uint8Array {
+    this.#scratch.reset();
+    encode(this.#scratch, message);
+    return this.#scratch.view();
+  }
+}
+
+/** Physical compaction answers once the rows are gone, and that is durable. */
+class PhysicalCompaction extends WriteWaiter {
+  override applied(result: ApplyResult): void {
+    if (result.compaction === null) {
+      super.applied(result);
+      return;
+    }
+    const { revision } = result;
+    result.compaction.whenFinished(() => {
+      this.answers.send(this.call, this.answers.begin(revision));
+    });
+  }
+}
+
+class RangeRead implements ReadWaiter {
+  readonly #call: GrpcCall;
+  readonly #request: RangeRequest;
+  readonly #parts: KvServiceParts;
+
+  constructor(call: GrpcCall, request: RangeRequest, parts: KvServiceParts) {
+    this.#call = call;
+    this.#request = request;
+    this.#parts = parts;
+  }
+
+  ready(error: EtcdError | null): void {
+    const { answers, store } = this.#parts;
+    if (error !== null) {
+      answers.fail(this.#call, error);
+    } else if (this.#request.rangeEnd.length === 0) {
+      this.#ranged(store.range(this.#request), store.currentRevision);
+    } else if (!this.#call.done) {
+      const { currentRevision } = store; // the header shows the revision the read saw as newest
+      const outcome = store.rangeSliced(this.#request, (later) => {
+        this.#ranged(later, currentRevision);
+      });
+      if (outcome !== null) this.#ranged(outcome, currentRevision);
+    }
+  }
+
+  #ranged(outcome: RangeOutcome, revision: number): void {
+    if ("code" in outcome) {
+      this.#parts.answers.fail(this.#call, outcome);
+      return;
+    }
+    this.#answer(outcome, revision);
+    this.#parts.store.releaseRange(outcome);
+  }
+
+  #answer(result: RangeResult, revision: number): void {
+    const { answers } = this.#parts;
+    const out = answers.begin(revision);
+    if (result.chunkBytes <= inlineRangeBytesMax) {
+      writeRangeBody(out, result);
+      answers.send(this.#call, out);
+      return;
+    }
+    const head = out.copy();
+    out.reset();
+    writeRangeTail(out, result.more, result.count);
+    const tail = out.copy();
+    const total = head.length + result.chunkBytes + tail.length;
+    this.#call.replyParts([head, ...result.chunks, tail], total);
+  }
+}
+
+/** Up to here an answer's key-values are copied next to its header; beyond, chunks go by reference. */
+const inlineRangeBytesMax = 8 * 1024;
+
+class TxnRead implements ReadWaiter {
+  readonly #call: GrpcCall;
+  readonly #request: TxnRequest;
+  readonly #parts: KvServiceParts;
+
+  constructor(call: GrpcCall, request: TxnRequest, parts: KvServiceParts) {
+    this.#call = call;
+    this.#request = request;
+    this.#parts = parts;
+  }
+
+  ready(error: EtcdError | null): void {
+    const { answers, store, txnState } = this.#parts;
+    if (error !== null) {
+      answers.fail(this.#call, error);
+      return;
+    }
+    const out = answers.begin(store.currentRevision);
+    const txn = store.begin();
+    const refused = runTxn(txn, this.#request, txnState, out);
+    txn.end();
+    if (refused !== null) answers.fail(this.#call, refused);
+    else answers.send(this.#call, out);
+  }
+}
