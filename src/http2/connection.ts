@@ -680,7 +680,8 @@ export class Connection {
     if (stream.closed) return;
     stream.closed = true;
     this.streams.delete(stream.id);
-    this.closedStreams.add(stream.id, byUs);
+    // Once the client ended its half, nothing of it can be under way.
+    this.closedStreams.add(stream.id, byUs && !stream.remoteClosed);
     if (stream.queuedBytes > 0) stream.dropQueue();
     stream.onClosed();
     if (this.streams.size === 0) this.onIdle();
