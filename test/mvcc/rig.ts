@@ -207,13 +207,13 @@ export interface PlainKv {
 }
 
 const scanner = new KvScanner();
-const decoder = new TextDecoder();
 
+/** Keys and values as strings of one character per byte. */
 export function plainKv(bytes: Uint8Array): PlainKv {
   scanner.scan(bytes, 0, bytes.length);
   return {
-    key: decoder.decode(bytes.subarray(scanner.keyStart, scanner.keyEnd)),
-    value: decoder.decode(bytes.subarray(scanner.valueStart, scanner.valueEnd)),
+    key: toBinaryString(bytes.subarray(scanner.keyStart, scanner.keyEnd)),
+    value: toBinaryString(bytes.subarray(scanner.valueStart, scanner.valueEnd)),
     create: scanner.create,
     mod: scanner.mod,
     version: scanner.version,

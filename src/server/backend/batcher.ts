@@ -3,6 +3,7 @@ import type { Clock, Timer, Turn } from "../../base/ports.ts";
 import { utf8 } from "../../base/bytes.ts";
 import { Batch } from "./backend.ts";
 import type { Backend, Bucket, View } from "./backend.ts";
+import type { RowWriter } from "./rows.ts";
 
 /**
  * Gathers the rows of all modules into batches and commits them: one filling, one in flight.
@@ -45,7 +46,7 @@ function u64(value: number): Uint8Array {
   return out;
 }
 
-export class BackendWriter {
+export class BackendWriter implements RowWriter {
   readonly #deps: BatcherDeps;
   readonly #limits: BatcherLimits;
   #open = new Batch();

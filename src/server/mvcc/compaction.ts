@@ -49,7 +49,7 @@ export class Compactor {
   restored(scheduled: number | null, finished: number | null): void {
     this.#scheduled = scheduled;
     this.#finished = finished;
-    if (scheduled !== null && scheduled > 0 && scheduled > this.#store.compactRevision) {
+    if (scheduled !== null && scheduled > this.#store.compactRevision) {
       const error = this.compact(scheduled, null);
       assert(error === null, "scheduled compaction cannot be resumed");
       this.#store.deps.log.info("resume scheduled compaction", {
