@@ -1,0 +1,121 @@
+// etcdctl 3.7.1 against both servers: standard output, error text and exit code compared as text.
+//
+// CTL1  Blanked: times, sizes, raft positions, remaining seconds of a lease, the log lines of the
+//       client. Lease ids become `<lease>`, the endpoint becomes `<endpoint>`. Nothing else.
+import type { Programs } from "./build.ts";
+import { runCommand } from "./command.ts";
+import { ctlCases, type CtlCase } from "./etcdctl-cases.ts";
+import type { Report } from "./report.ts";
+import type { Server } from "./servers.ts";
+
+const caseTimeoutMs = 20_000;
+
+/** One server and the leases granted on it so far. */
+interface Side {
+  readonly server: Server;
+  readonly leases: string[]; // hex, newest last
+}
+
+function noteLease(side: Side, output: string): void {
+  const hex = /lease ([0-9a-f]{16}) granted/.exec(output)?.[1];
+  const decimal = /"ID"\s?: ?(\d{12,})/.exec(output)?.[1];
+  const id = hex ?? (decimal === undefined ? undefined : BigInt(decimal).toString(16));
+  if (id !== undefined && !side.leases.includes(id)) side.leases.push(id);
+}
+
+function blankLeases(side: Side, text: string): string {
+  let out = text;
+  for (const lease of side.leases) {
+    out = out.replaceAll(lease, "<lease>");
+    out = out.replaceAll(BigInt(`0x${lease}`).toString(), "<lease>");
+  }
+  return out;
+}
+
+/** Seconds left differ by the moment of asking; seconds granted do not. */
+function blankTimes(text: string): string {
+  return text
+    .replaceAll(/took = [\d.]+[mµn]?s/g, "took = <time>")
+    .replaceAll(/took [\d.]+[mµn]?s/g, "took <time>")
+    .replaceAll(/"took":"[^"]*"/g, `"took":"<time>"`)
+    .replaceAll(/"Took" : \S+/g, `"Took" : <time>`)
+    .replaceAll(/│ +true │ +[\d.]+[mµn]?s │/g, "│ true │ <time> │")
+    .replaceAll(/remaining\(\d+s\)/g, "remaining(<n>s)")
+    .replaceAll(/"ttl":\d+/g, `"ttl":<n>`)
+    .replaceAll(/("TTL" : )\d+(\n"GrantedTTL")/g, "$1<n>$2");
+}
+
+function blankStatus(text: string): string {
+  return text
+    .replaceAll(/\b\d+(\.\d+)? ([kM]?B)\b/g, "<size>")
+    .replaceAll(/\b\d+%/g, "<percent>")
+    .replaceAll(/"(dbSize|dbSizeInUse|raftIndex|raftAppliedIndex|raftTerm)":\d+/g, `"$1":<n>`)
+    .replaceAll(/"(DBSize|DBSizeInUse|RaftIndex|RaftAppliedIndex|RaftTerm)" : \d+/g, `"$1" : <n>`)
+    .replaceAll(/(true|false), \d+, \d+, \d+, /g, "$1, <term>, <index>, <index>, ")
+    .replaceAll(/│ +\d+ │ +\d+ │ +\d+ │/g, "│ <term> │ <index> │ <index> │");
+}
+
+/** Column widths of a table follow the blanked values. */
+function squeezeTable(text: string): string {
+  return text.includes("│") ? text.replaceAll(/─+/g, "─").replaceAll(/ +/g, " ") : text;
+}
+
+function blankTerm(text: string): string {
+  return text
+    .replaceAll(/"raft_term":\d+/g, `"raft_term":<n>`)
+    .replaceAll(/"RaftTerm" : [1-9]\d*/g, `"RaftTerm" : <n>`);
+}
+
+function normalise(side: Side, c: CtlCase, text: string): string {
+  if (c.args[1] === "grant") noteLease(side, text);
+  let out = text.replaceAll(side.server.endpoint, "<endpoint>");
+  out = squeezeTable(blankTerm(blankTimes(blankLeases(side, out))));
+  return c.isStatus === true ? blankStatus(out) : out;
+}
+
+/** The client's own warnings are log lines in JSON. */
+function withoutLogLines(stderr: string): string {
+  return stderr
+    .split("\n")
+    .filter((line) => !line.startsWith("{"))
+    .join("\n");
+}
+
+async function runCase(program: string, side: Side, c: CtlCase): Promise<string> {
+  const args = c.args.map((arg) => (arg === "LEASE" ? (side.leases.at(-1) ?? "0") : arg));
+  const { endAt } = c;
+  const result = await runCommand(program, args, {
+    timeoutMs: caseTimeoutMs,
+    env: { ETCDCTL_ENDPOINTS: side.server.endpoint },
+    ...(c.input === undefined ? {} : { input: c.input }),
+    ...(endAt === undefined
+      ? {}
+      : {
+          onStdout: (soFar: string, end: (signal: NodeJS.Signals) => void): void => {
+            if (soFar.includes(endAt)) end("SIGINT");
+          },
+        }),
+  });
+  const text = [
+    result.stdout,
+    `stderr: ${withoutLogLines(result.stderr)}`,
+    `exit code: ${result.code}`,
+  ].join("\n");
+  return normalise(side, c, text);
+}
+
+export async function compareEtcdctl(
+  report: Report,
+  programs: Programs,
+  pair: { readonly want: Server; readonly got: Server },
+): Promise<void> {
+  const want: Side = { server: pair.want, leases: [] };
+  const got: Side = { server: pair.got, leases: [] };
+  for (const c of ctlCases) {
+    const [wanted, gotten] = await Promise.all([
+      runCase(programs.etcdctl, want, c),
+      runCase(programs.etcdctl, got, c),
+    ]);
+    report.compare(`etcdctl ${c.args.join(" ")}`, wanted, gotten);
+  }
+}
