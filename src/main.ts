@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/**
+ * `quorate`: chooses the subcommand. Only node: modules are imported before the version check, since
+ * an older Node may fail to load the rest.
+ */
+import { readFileSync } from "node:fs";
+
+interface Manifest {
+  readonly version: string;
+  readonly engines: { readonly node: string };
+}
+
+const manifest = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+) as Manifest;
+
+/** The server starts when the first argument is none of these. */
+const later = new Set(["ctl", "utl", "operator", "console", "gateway", "grpc-proxy"]);
+
+const isQuestion = /^--?(?:version|help|h)$/;
+
+function isNodeTooOld(): boolean {
+  const wanted = manifest.engines.node.replace(/^>=/, "").split(".").map(Number);
+  const have = process.versions.node.split(".").map(Number);
+  const at = wanted.findIndex((part, i) => part !== have[i]);
+  return at !== -1 && (have[at] ?? 0) < (wanted[at] ?? 0);
+}
+
+function refuse(message: string, code: number): void {
+  process.stderr.write(`quorate: ${message}\n`);
+  process.exitCode = code;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  if (isNodeTooOld()) {
+    refuse(`Node ${process.versions.node} is too old, wanted ${manifest.engines.node}`, 1);
+    return;
+  }
+  const [first = "", ...rest] = args;
+  if (later.has(first)) {
+    refuse(`the subcommand "${first}" is not part of version ${manifest.version}`, 1);
+    return;
+  }
+  if (first !== "" && first !== "server" && !first.startsWith("-")) {
+    refuse(`unknown subcommand "${first}", wanted "server" or a flag`, 1);
+    return;
+  }
+  // Before the rest is loaded: what replaces itself needs no modules.
+  if (!args.some((arg) => isQuestion.test(arg))) {
+    const { relaunchWithHeap } = await import("./io/node-memory.ts");
+    relaunchWithHeap();
+  }
+  const { serverMain } = await import("./server/main.ts");
+  await serverMain(first === "server" ? rest : args, manifest.version, async () => {
+    const { startServer } = await import("./server/server.ts");
+    return startServer;
+  });
+}
+
+await main(process.argv.slice(2));
