@@ -9,6 +9,7 @@ export class FakeStream implements WatchOutput {
   readonly refusals: { reason: string; revision: number }[] = [];
   bound: number;
   pending = 0;
+  private inFragment = false;
 
   constructor(bound = Infinity) {
     this.bound = bound;
@@ -29,6 +30,9 @@ export class FakeStream implements WatchOutput {
     chunks: readonly Uint8Array[],
     fragment: boolean,
   ): boolean {
+    const isOver = this.pending >= this.bound && !this.inFragment;
+    if (isOver) throw new Error("events for a stream over its bound");
+    this.inFragment = fragment;
     const events = chunks.map(decodeEvent);
     return this.take(watchId, { kind: "events", revision, events, fragment });
   }
