@@ -60,7 +60,7 @@ export class Defragmentation {
     this.#recordPath = `${copyPath}-record`;
     this.#record = openSync(this.#recordPath, "wx+", 0o600);
     deps.copy(copyPath).then(
-      () => this.#flushCopy(),
+      () => this.#guard(() => this.#flushCopy()),
       (error: unknown) => this.abandon(String(error)),
     );
   }
