@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `quorate`: chooses the subcommand. Only node: modules are imported before the version check, since
- * an older Node may fail to load the rest.
+ * `quorate`: chooses the subcommand. Only node: modules are imported before the version check: an
+ * older Node may fail to load the rest.
  */
 import { readFileSync } from "node:fs";
 

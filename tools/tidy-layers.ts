@@ -13,6 +13,8 @@ const raft = "src/raft/";
 const server = (name: string): string => `src/server/${name}/`;
 /** Types between modules. */
 const contract = "src/server/mvcc/types.ts";
+/** The member's core as the calls see it: propose, wait, read. */
+const node = ["src/server/node.ts", "src/server/proposals.ts", "src/server/read-gate.ts"];
 const rows = [base, gen, codec, server("backend")];
 const state = [...rows, server("mvcc"), server("lease"), server("auth"), server("member")];
 
@@ -34,7 +36,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   [server("metrics")]: [base],
   [server("apply")]: [...state, raft, server("metrics")],
   [server("http")]: [base, http2, server("metrics")],
-  [server("rpc")]: [...state, raft, http2, server("apply"), server("http"), server("metrics")],
+  [server("rpc")]: [
+    ...node,
+    ...state,
+    raft,
+    http2,
+    server("apply"),
+    server("http"),
+    server("metrics"),
+  ],
   // The composition root and the configuration; only main.ts of it meets src/io.
   "src/server/": [...state, raft, http2, "src/server/"],
   "src/server/main.ts": ["src/base/", "src/server/", "src/io/"],

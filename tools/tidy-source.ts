@@ -56,7 +56,10 @@ export function parse(path: string, text: string): Source {
   return {
     path,
     text,
-    imports: file.statements.flatMap((s) => importsOf(s, path)),
+    imports: [
+      ...file.statements.flatMap((s) => importsOf(s, path)),
+      ...dynamicImports(text).map((to) => importOf(path, to, false, ["*"])),
+    ],
     exports: file.statements.flatMap((s) => exportsOf(s, file)),
     functions: functionsOf(file),
   };
@@ -66,18 +69,26 @@ function importsOf(statement: ts.Statement, from: string): Import[] {
   if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
   const specifier = statement.moduleSpecifier;
   if (specifier === undefined || !ts.isStringLiteral(specifier)) return [];
-  const isLocal = specifier.text.startsWith(".");
-  const target = isLocal ? posix.join(dirname(from), specifier.text) : specifier.text;
   if (ts.isExportDeclaration(statement)) {
     const clause = statement.exportClause;
     const names = clause && ts.isNamedExports(clause) ? clause.elements.map(nameIn) : ["*"];
-    return [{ target, isLocal, isTypeOnly: statement.isTypeOnly, names }];
+    return [importOf(from, specifier.text, statement.isTypeOnly, names)];
   }
   const clause = statement.importClause;
   const bindings = clause?.namedBindings;
   const names = bindings && ts.isNamedImports(bindings) ? bindings.elements.map(nameIn) : ["*"];
   const isTypeOnly = clause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
-  return [{ target, isLocal, isTypeOnly, names }];
+  return [importOf(from, specifier.text, isTypeOnly, names)];
+}
+
+function importOf(from: string, to: string, isTypeOnly: boolean, names: string[]): Import {
+  const isLocal = to.startsWith(".");
+  return { target: isLocal ? posix.join(dirname(from), to) : to, isLocal, isTypeOnly, names };
+}
+
+/** `await import("./x.ts")` counts as importing all of it. */
+function dynamicImports(text: string): string[] {
+  return [...text.matchAll(/\bimport\("([^"]+)"\)/g)].map((match) => match[1] ?? "");
 }
 
 function nameIn(element: ts.ImportSpecifier | ts.ExportSpecifier): string {

@@ -5,14 +5,14 @@ import type { Clock } from "../base/ports.ts";
 import type { MemoryPlan } from "./memory-plan.ts";
 import { planMemory } from "./memory-plan.ts";
 
-export interface MemoryLimit {
+interface MemoryLimit {
   readonly bytes: number;
   /** True when a container (cgroup) sets it and not the machine. */
   readonly isContainer: boolean;
 }
 
 /** What this process may use: the container's limit if there is one, else the machine's memory. */
-export function memoryLimit(): MemoryLimit {
+function memoryLimit(): MemoryLimit {
   const total = totalmem();
   const constrained = process.constrainedMemory();
   // No limit shows as 0 or as a number beyond any machine.
