@@ -3,7 +3,9 @@ export class BugError extends Error {
   override readonly name = "BugError";
 }
 
-/** Fails with {@link BugError} unless `condition` holds. A lazy message costs nothing when it does. */
+/**
+ * Fails with {@link BugError} unless `condition` holds. A lazy message costs nothing when it does.
+ */
 export function assert(condition: boolean, message: string | (() => string)): asserts condition {
   if (!condition) throw new BugError(typeof message === "string" ? message : message());
 }

@@ -40,7 +40,9 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array {
   return new Uint8Array([0]);
 }
 
-/** Exact one-character-per-byte form, for Map keys. Bytes survive the round trip; utf-8 would not. */
+/**
+ * Exact one-character-per-byte form, for Map keys. Bytes survive the round trip; utf-8 would not.
+ */
 export function toBinaryString(bytes: Uint8Array): string {
   let out = "";
   for (let i = 0; i < bytes.length; i += 4096) {

@@ -9,8 +9,8 @@ export interface HeapItem {
 }
 
 /**
- * Binary heap that knows where its items are: an item can be moved or removed in O(log n), and is in
- * at most once, so the heap is never larger than the set of live items.
+ * Binary heap that knows where its items are: an item can be moved or removed in O(log n), and is
+ * in at most once, so the heap is never larger than the set of live items.
  */
 export class IndexedHeap<T extends HeapItem> {
   private readonly items: T[] = [];

@@ -22,7 +22,10 @@ export interface Clock {
 
 /** The event-loop turn: where batches close and outputs are flushed. */
 export interface Turn {
-  /** Runs at the end of the current turn, in order of registration; may register more for the same turn. */
+  /**
+   * Runs at the end of the current turn, in order of registration; may register more for the same
+   * turn.
+   */
   atEnd(run: () => void): void;
   /** Runs in the next turn, after pending input was read: how long work yields between slices. */
   next(run: () => void): void;
@@ -45,7 +48,9 @@ export interface File {
 export type OpenMode = "read" | "write" | "create";
 
 export interface Disk {
-  /** "read": must exist; "write": must exist, read and write; "create": made if missing (mode 0600). */
+  /**
+   * "read": must exist; "write": must exist, read and write; "create": made if missing (mode 0600).
+   */
   open(path: string, mode: OpenMode, done: Done<File>): void;
   list(directory: string, done: Done<string[]>): void;
   /** Creates the directory (mode 0700) and missing parents; no error if it exists. */

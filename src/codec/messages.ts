@@ -5,7 +5,10 @@
  */
 
 export interface Canonical {
-  /** The bytes were exactly what a canonical encoder writes for this message; if not, re-encode before forwarding. */
+  /**
+   * The bytes were exactly what a canonical encoder writes for this message; if not, re-encode
+   * before forwarding.
+   */
   canonical: boolean;
 }
 
@@ -58,7 +61,10 @@ export interface Compare {
   target: number;
   key: Uint8Array;
   rangeEnd: Uint8Array;
-  /** Which member of the target_union is set: its field number (4 version, 5 create, 6 mod, 7 value, 8 lease), 0 if none. */
+  /**
+   * Which member of the target_union is set: its field number (4 version, 5 create, 6 mod, 7 value,
+   * 8 lease), 0 if none.
+   */
   union: number;
   /** The union's number for fields 4, 5, 6; else 0. */
   number: number;
@@ -125,7 +131,10 @@ export interface InternalRequest {
   idLow: number;
   username: string;
   authRevision: number;
-  /** Field number of the request that is set (4 put, 5 delete_range, 6 txn, ...; wire.md 5); 0 if none. */
+  /**
+   * Field number of the request that is set (4 put, 5 delete_range, 6 txn, ...; wire.md 5); 0 if
+   * none.
+   */
   field: number;
   /** Its bytes. */
   body: Uint8Array;

@@ -13,7 +13,9 @@ const wireStartGroup = 3;
 const wireEndGroup = 4;
 const wireFixed32 = 5;
 
-/** Nesting of groups and messages that is still read; Go's limit is 10,000, our stack wants less. */
+/**
+ * Nesting of groups and messages that is still read; Go's limit is 10,000, our stack wants less.
+ */
 export const nestingMax = 1000;
 
 const two32 = 0x1_0000_0000;
@@ -148,7 +150,9 @@ export class Reader {
     }
   }
 
-  /** Passes over the field whose tag was just read: unknown, or of a wire type that is not its own. */
+  /**
+   * Passes over the field whose tag was just read: unknown, or of a wire type that is not its own.
+   */
   skip(): void {
     this.canonical = false;
     this.#skipValue(this.tag & 7, this.tag >>> 3, 0);

@@ -1,8 +1,8 @@
 /**
  * HPACK (RFC 7541): header blocks to fields and back.
  *
- * HP1  The dynamic table is the encoder's, entry for entry: whatever a block says is done, even when
- *      the request it belongs to is refused.
+ * HP1  The dynamic table is the encoder's, entry for entry: whatever a block says is done, even
+ *      when the request it belongs to is refused.
  * HP2  A block that breaks a rule leaves the table unusable: the connection must end.
  * HP3  What we send is never larger than the table size the peer allows.
  */

@@ -1,4 +1,6 @@
-/** HPACK's Huffman code (RFC 7541 appendix B), made from its code lengths: the code is canonical. */
+/**
+ * HPACK's Huffman code (RFC 7541 appendix B), made from its code lengths: the code is canonical.
+ */
 
 /** Code length in bits of each byte value, then of the end-of-string symbol. */
 const codeLengths = [

@@ -11,11 +11,19 @@ export interface GrpcMethod {
   readonly serverStreaming: boolean;
   /** Streaming methods only: headers arrived, before any message. */
   open?(call: GrpcCall): void;
-  /** One whole message, decompressed. `bytes` is valid only during the call: copy what must last. */
+  /**
+   * One whole message, decompressed. `bytes` is valid only during the call: copy what must last.
+   */
   message(call: GrpcCall, bytes: Uint8Array): void;
-  /** The client sent its last message. For unary and server-streaming methods the transport checks that exactly one came. */
+  /**
+   * The client sent its last message. For unary and server-streaming methods the transport checks
+   * that exactly one came.
+   */
   halfClosed?(call: GrpcCall): void;
-  /** The call ended without `finish` of ours: reset, disconnect or deadline. Nothing may be sent any more. */
+  /**
+   * The call ended without `finish` of ours: reset, disconnect or deadline. Nothing may be sent any
+   * more.
+   */
   cancelled?(call: GrpcCall): void;
   /** Streaming: pending bytes fell below the low-water mark after `send` had returned false. */
   writable?(call: GrpcCall): void;
@@ -34,11 +42,20 @@ export interface GrpcCall {
   readonly commonName: string;
   /** Request metadata by lower-case name; undefined when absent; the first value when repeated. */
   metadata(name: string): string | undefined;
-  /** Unary answer: headers, message, status OK in one go. `bytes[start..end)` is copied before return. */
+  /**
+   * Unary answer: headers, message, status OK in one go. `bytes[start..end)` is copied before
+   * return.
+   */
   reply(bytes: Uint8Array, start: number, end: number): void;
-  /** Unary answer of any size: `parts` are kept by reference, must never change, and leave in slices under flow control. */
+  /**
+   * Unary answer of any size: `parts` are kept by reference, must never change, and leave in slices
+   * under flow control.
+   */
   replyParts(parts: readonly Uint8Array[], totalBytes: number): void;
-  /** Streaming answer message, copied before return. False: over the high-water mark, wait for `writable`. */
+  /**
+   * Streaming answer message, copied before return. False: over the high-water mark, wait for
+   * `writable`.
+   */
   send(bytes: Uint8Array, start: number, end: number): boolean;
   /** Streaming message made of parts kept by reference (they must never change). */
   sendParts(parts: readonly Uint8Array[], totalBytes: number): boolean;

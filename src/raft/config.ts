@@ -5,7 +5,10 @@ import type { RaftId } from "./types.ts";
 export interface RaftConfig {
   /** This node. Never 0n. */
   readonly id: RaftId;
-  /** Silence after which a follower campaigns, drawn from [electionTicks, 2 * electionTicks - 1]. > heartbeatTicks. */
+  /**
+   * Silence after which a follower campaigns, drawn from [electionTicks, 2 * electionTicks - 1]. >
+   * heartbeatTicks.
+   */
   readonly electionTicks: number;
   /** Interval of the leader's heartbeats. >= 1. */
   readonly heartbeatTicks: number;

@@ -76,7 +76,9 @@ export class RaftLog {
     return Math.min(this.#commit, this.syncedIndex) > this.#handedOut;
   }
 
-  /** The next committed and synced entries, at least one if there is any; they count as handed out. */
+  /**
+   * The next committed and synced entries, at least one if there is any; they count as handed out.
+   */
   handOutCommitted(bytesMax: number): readonly Entry[] {
     const high = Math.min(this.#commit, this.syncedIndex) + 1;
     const low = this.#handedOut + 1;

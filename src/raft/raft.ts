@@ -10,7 +10,8 @@ import { EntryType } from "./types.ts";
 import type { ConfState, Entry, HardState, RaftId, ReadState, RoleName } from "./types.ts";
 
 // R1  A vote counts, our own too, only when the term and vote behind it are synced.
-// R2  A leader's own entries count for commit only when they are synced (our match is the synced index).
+// R2  A leader's own entries count for commit only when they are synced (our match is the synced
+//     index).
 // R3  Only an entry of the leader's own term is committed by counting.
 // R4  A leader begins its term with an empty entry.
 // R5  At most one configuration change is in the log and not applied.
@@ -122,7 +123,10 @@ export class Raft {
     return "accepted";
   }
 
-  /** Asks for a linearizable read. False: refused, there is no leader to ask. `context` is never reused. */
+  /**
+   * Asks for a linearizable read. False: refused, there is no leader to ask. `context` is never
+   * reused.
+   */
   readIndex(context: number): boolean {
     if (this.#role !== "leader") return false;
     if (this.log.term(this.log.commit) !== this.#term) this.#reads.postpone(context);
@@ -165,7 +169,9 @@ export class Raft {
     this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - bytes);
   }
 
-  /** A fresh log's first entries, which count as agreed by everyone who starts with the same ones. */
+  /**
+   * A fresh log's first entries, which count as agreed by everyone who starts with the same ones.
+   */
   bootstrap(changes: readonly { change: ConfChange; data: Uint8Array }[]): void {
     assert(this.log.lastIndex === 0, "only an empty log can be bootstrapped");
     this.#becomeFollower(1, 0n);
@@ -225,7 +231,9 @@ export class Raft {
     this.#uncommittedBytes = 0;
   }
 
-  /** Randomness keeps several voters from campaigning at once; a voter alone need not wait at all. */
+  /**
+   * Randomness keeps several voters from campaigning at once; a voter alone need not wait at all.
+   */
   #resetElectionTimeout(): void {
     const { electionTicks, id, random } = this.config;
     const { voters, votersOutgoing } = this.#conf;

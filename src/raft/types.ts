@@ -9,7 +9,10 @@ export interface Entry {
   readonly type: EntryType;
   readonly term: number;
   readonly index: number;
-  /** etcd's InternalRaftRequest, or a ConfChange; empty for a new leader's first entry. Never changes. */
+  /**
+   * etcd's InternalRaftRequest, or a ConfChange; empty for a new leader's first entry. Never
+   * changes.
+   */
   readonly data: Uint8Array;
 }
 

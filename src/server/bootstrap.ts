@@ -1,4 +1,6 @@
-/** Who this member is: ids from the initial cluster, and the entries every first log begins with. */
+/**
+ * Who this member is: ids from the initial cluster, and the entries every first log begins with.
+ */
 
 import { utf8 } from "../base/bytes.ts";
 import { encodeConfChange } from "../codec/conf-change.ts";

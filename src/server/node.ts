@@ -12,7 +12,8 @@ import type { Proposals } from "./proposals.ts";
 import type { ReadGate } from "./read-gate.ts";
 import type { Wal } from "./wal/wal.ts";
 
-// N1  Nothing is applied before it is committed and synced here; entries are applied in order, each once.
+// N1  Nothing is applied before it is committed and synced here; entries are applied in order, each
+//     once.
 // N2  Messages that promise something leave only after the sync they promise.
 // N3  One WAL append per Ready, at the end of a turn; the next batch fills while the disk works.
 // N4  After a failure of the disk nothing more is written, applied or answered.

@@ -53,7 +53,10 @@ export class ReadGate {
     this.#now = nowMs;
   }
 
-  /** Calls the waiter back when reading now gives a linearizable answer, in a later part of the turn at the earliest. */
+  /**
+   * Calls the waiter back when reading now gives a linearizable answer, in a later part of the turn
+   * at the earliest.
+   */
   read(waiter: ReadWaiter): void {
     if (this.#isStopped) {
       waiter.ready(errStopped);

@@ -21,7 +21,9 @@ export interface StartNodeOptions extends NodeOptions {
   readonly memberId: bigint;
   /** Election timeout in ticks, as configured. */
   readonly electionTicks: number;
-  /** What the backend holds durably: its consistent index with its term, and the configuration then. */
+  /**
+   * What the backend holds durably: its consistent index with its term, and the configuration then.
+   */
   readonly applied: { readonly index: number; readonly term: number };
   readonly confState: ConfState;
   /** First entries of a new cluster's log; used only when the log is empty. */

@@ -1,5 +1,5 @@
-// Compares Quorate with Go etcd 3.7.1: `npm run conformance -- [--only part,part] [--n N] [--seed S]
-// [--self]`. With --self Go etcd takes Quorate's place, which must give no difference at all.
+// Compares Quorate with Go etcd 3.7.1: `npm run conformance -- [--only part,part] [--n N] [--seed
+// S] [--self]`. With --self Go etcd takes Quorate's place, which must give no difference at all.
 // The last line is `N passed, N failed`; the exit code says whether anything failed.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";

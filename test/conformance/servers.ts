@@ -1,7 +1,7 @@
 // Starts Go etcd and Quorate as real processes on free loopback ports with new data directories.
 //
-// SRV1  Both advertise the same URLs, whatever they listen on, so member id and cluster id are equal
-//       and need no normalisation.
+// SRV1  Both advertise the same URLs, whatever they listen on, so member id and cluster id are
+//       equal and need no normalisation.
 // SRV2  Only processes started here are ended, by their own handle.
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomInt } from "node:crypto";

@@ -9,7 +9,9 @@ import type { GrpcMethod, HttpHandler } from "../../src/http2/types.ts";
 import { utf8 } from "../../src/base/bytes.ts";
 import { createRealTurn, quietLog, realClock } from "./world.ts";
 
-/** Unary, server (each byte's worth of repeats), client (sum of sizes) and bidirectional streams. */
+/**
+ * Unary, server (each byte's worth of repeats), client (sum of sizes) and bidirectional streams.
+ */
 export const echoMethods: readonly GrpcMethod[] = [
   {
     path: "/echo.Echo/Unary",

@@ -1,6 +1,6 @@
 /**
- * The HTTP/2 conformance tests of h2spec against our transport, plain and over TLS. Needs Go for the
- * first build. As a program: `node test/http2/h2spec.ts`; exit code 1 when a test fails.
+ * The HTTP/2 conformance tests of h2spec against our transport, plain and over TLS. Needs Go for
+ * the first build. As a program: `node test/http2/h2spec.ts`; exit code 1 when a test fails.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";

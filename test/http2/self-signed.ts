@@ -36,7 +36,9 @@ function extension(id: Buffer, value: Buffer): Buffer {
   return sequence(id, der(0x04, value));
 }
 
-/** A certificate for `commonName`, localhost and the loopback addresses; signed by itself or `ca`. */
+/**
+ * A certificate for `commonName`, localhost and the loopback addresses; signed by itself or `ca`.
+ */
 export function makeCertificate(commonName: string, ca?: TestCertificate): TestCertificate {
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const spki = pair.publicKey.export({ type: "spki", format: "der" });

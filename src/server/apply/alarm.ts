@@ -1,4 +1,5 @@
-// AL1  Alarms are replicated state: raised and cleared only by applied entries, kept in `alarm` rows.
+// AL1  Alarms are replicated state: raised and cleared only by applied entries, kept in `alarm`
+//      rows.
 
 import { emptyBytes } from "../../base/bytes.ts";
 import { decodeAlarmMember, encodeAlarmMember, type AlarmMember } from "../../codec/alarm.ts";

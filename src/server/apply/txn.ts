@@ -45,8 +45,8 @@ const tagResponseTxn = 0x22;
 const tagHeader = 0x0a;
 
 /**
- * Runs `request` in `txn` and writes the TxnResponse without its header to `out` (null: nobody waits
- * for the answer, so pure reads are skipped). Returns the error of TX2, with nothing written.
+ * Runs `request` in `txn` and writes the TxnResponse without its header to `out` (null: nobody
+ * waits for the answer, so pure reads are skipped). Returns the error of TX2, with nothing written.
  */
 export function runTxn(
   txn: WriteTxn,

@@ -81,7 +81,10 @@ export interface Backend {
   commit(batch: Batch, done: Done): void;
   view(): View;
   size(): BackendSize;
-  /** Copies the newest state into a fresh environment off the main thread, replays the commits since, swaps. Views stay valid. */
+  /**
+   * Copies the newest state into a fresh environment off the main thread, replays the commits
+   * since, swaps. Views stay valid.
+   */
   defragment(done: Done): void;
   close(done: Done): void;
 }

@@ -1,10 +1,16 @@
-/** Bounds of the LMDB adapter. Not in limits.ts of the server: they are facts of the storage engine. */
+/**
+ * Bounds of the LMDB adapter. Not in limits.ts of the server: they are facts of the storage engine.
+ */
 export const lmdbLimits = {
-  /** Longest row key at 4 KiB pages. etcd's row keys are at most 18 bytes, but for names of auth. */
+  /**
+   * Longest row key at 4 KiB pages. etcd's row keys are at most 18 bytes, but for names of auth.
+   */
   keyBytesMax: 1978,
   /** Longest row value: what one length field of a packed row holds, with room to spare. */
   valueBytesMax: 1 << 30,
-  /** Address space reserved for the map. Nothing is allocated for it; LMDB grows it when data do. */
+  /**
+   * Address space reserved for the map. Nothing is allocated for it; LMDB grows it when data do.
+   */
   mapBytes: 2 ** 40,
   /** Reserved instead where the machine refuses that much (small address spaces, ulimit -v). */
   mapBytesSmall: 2 ** 34,

@@ -30,8 +30,8 @@ export class ExpiryQueue {
   }
 
   /**
-   * Appends up to `countMax` leases that expired at or before `now` to `out`; each comes again after
-   * `retryMs` unless it is removed or renewed meanwhile.
+   * Appends up to `countMax` leases that expired at or before `now` to `out`; each comes again
+   * after `retryMs` unless it is removed or renewed meanwhile.
    */
   takeExpired(now: number, countMax: number, retryMs: number, out: Lease[]): void {
     for (let taken = 0; taken < countMax;) {

@@ -1,4 +1,7 @@
-/** The `lease` bucket: key = id as 8 bytes big endian, value = leasepb.Lease{1 ID, 2 TTL, 3 RemainingTTL}. */
+/**
+ * The `lease` bucket: key = id as 8 bytes big endian, value = leasepb.Lease{1 ID, 2 TTL, 3
+ * RemainingTTL}.
+ */
 
 /** Largest row: three tags and three ten-byte varints. */
 const rowBytesMax = 33;

@@ -2,7 +2,9 @@ import type { HeapItem } from "../../base/heap.ts";
 
 /** Waits for the end of a lease that was already past its expiry when it was to be renewed. */
 export interface RenewWaiter {
-  /** Called once: the lease is gone ("missing"), or this member no longer decides ("notPrimary"). */
+  /**
+   * Called once: the lease is gone ("missing"), or this member no longer decides ("notPrimary").
+   */
   renewEnded(id: bigint, outcome: "missing" | "notPrimary"): void;
 }
 

@@ -5,8 +5,9 @@
  *      functions read no clock, and no other function adds or removes a lease.
  * LS2  A lease leaves only through applyRevoke. Its expiry only makes the primary propose that.
  * LS3  Only the primary has expiry times; everywhere else a lease is good forever (Infinity).
- * LS4  A lease is renewed only while it exists and is not past its expiry; a renewal that came later
- *      waits for the revoke and then says "missing", or ends when this member stops being primary.
+ * LS4  A lease is renewed only while it exists and is not past its expiry; a renewal that came
+ *      later waits for the revoke and then says "missing", or ends when this member stops being
+ *      primary.
  * LS5  A key is attached to at most one lease: keyLease(k) = l exactly when l.keys holds k.
  * LS6  After a promotion every lease has at least its full (or checkpointed) TTL left, plus the
  *      given extension, since renewals sent to the former primary may not be known here.

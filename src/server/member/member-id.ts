@@ -10,7 +10,10 @@ export interface MemberIdInput {
   readonly addedAtSeconds?: number;
 }
 
-/** etcd's member id: the first 8 bytes of SHA-1 over sorted peer URLs, token and time (semantics.md 10). */
+/**
+ * etcd's member id: the first 8 bytes of SHA-1 over sorted peer URLs, token and time (semantics.md
+ * 10).
+ */
 export function memberId(input: MemberIdInput, sha1: Sha1): bigint {
   const urls = input.peerUrls.map(utf8).sort(compare);
   const time = input.addedAtSeconds === undefined ? "" : String(input.addedAtSeconds);

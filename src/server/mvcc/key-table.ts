@@ -37,7 +37,9 @@ export class KeyTable {
   readonly #freeSlabs: number[] = [];
   #current = -1;
   #currentUnits = slabUnits;
-  /** Per size in units: address + 1 of the first free place; the next one is stored in the place. */
+  /**
+   * Per size in units: address + 1 of the first free place; the next one is stored in the place.
+   */
   readonly #freePlaces = new Float64Array(unitsPooledMax + 1);
 
   /** Pairs of hash and id + 1; a slot with id 0 is empty. */
@@ -88,7 +90,9 @@ export class KeyTable {
     return this.#slabs[address >>> slabBits]![((address & (slabUnits - 1)) << 3) + index]!;
   }
 
-  /** Sets `prefixHigh` and `prefixLow` to the four bytes at `from` and the fifth; zero past the end. */
+  /**
+   * Sets `prefixHigh` and `prefixLow` to the four bytes at `from` and the fifth; zero past the end.
+   */
   readPrefix(id: number, from: number): void {
     const segment = this.#segments[id >>> idBits]!;
     const address = segment.address[id & idMask]!;

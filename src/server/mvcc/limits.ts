@@ -1,4 +1,6 @@
-/** Every bound of the store. Sizes in bytes; the owner may pass other values (tests use tiny ones). */
+/**
+ * Every bound of the store. Sizes in bytes; the owner may pass other values (tests use tiny ones).
+ */
 export interface StoreLimits {
   /** Size of one value slab. */
   readonly slabBytes: number;

@@ -20,7 +20,9 @@ export class RecordSegment {
   readonly sub: Uint32Array;
   readonly version: Uint32Array;
   readonly previous: Uint32Array;
-  /** Where the value's frame is: slab sequence (0 = nowhere), offset of the frame, KeyValue length. */
+  /**
+   * Where the value's frame is: slab sequence (0 = nowhere), offset of the frame, KeyValue length.
+   */
   readonly slab: Uint32Array;
   readonly offset: Uint32Array;
   readonly length: Uint32Array;

@@ -29,7 +29,9 @@ export interface MvccEvent {
   /** Position in its transaction. */
   readonly sub: number;
   readonly key: Uint8Array;
-  /** Encoded mvccpb.KeyValue: as stored for a put; key and mod_revision for a delete. Never changes. */
+  /**
+   * Encoded mvccpb.KeyValue: as stored for a put; key and mod_revision for a delete. Never changes.
+   */
   readonly kv: Uint8Array;
 }
 
@@ -62,11 +64,17 @@ export interface WriteTxn {
   meta(key: Uint8Array): KeyMeta | null;
   /** Encoded KeyValue, or null. It never changes. */
   keyValue(key: Uint8Array): Uint8Array | null;
-  /** Live keys of the interval in key order with their encoded KeyValue (it never changes), until `visit` returns false. */
+  /**
+   * Live keys of the interval in key order with their encoded KeyValue (it never changes), until
+   * `visit` returns false.
+   */
   forEach(key: Uint8Array, rangeEnd: Uint8Array, visit: (kv: Uint8Array) => boolean): void;
   /** The revision a header would show now: the new one once something was written. */
   readonly revision: number;
-  /** Ends it; returns the store's revision afterwards (unchanged if nothing was written). Notifies the listener. */
+  /**
+   * Ends it; returns the store's revision afterwards (unchanged if nothing was written). Notifies
+   * the listener.
+   */
   end(): number;
 }
 
@@ -92,7 +100,10 @@ export type HistoryOutcome = HistoryBatch | EtcdError;
 export interface HistorySource {
   readonly currentRevision: number;
   readonly compactRevision: number;
-  /** Events with fromRevision <= revision <= min(toRevision, currentRevision), from memory and backend. */
+  /**
+   * Events with fromRevision <= revision <= min(toRevision, currentRevision), from memory and
+   * backend.
+   */
   history(fromRevision: number, toRevision: number, limits: HistoryLimits): HistoryOutcome;
   /** Encoded KeyValue the key had at modRevision - 1; null if it had none or that is compacted. */
   prevKeyValue(key: Uint8Array, modRevision: number): Uint8Array | null;

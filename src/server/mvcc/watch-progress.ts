@@ -8,8 +8,8 @@ const streamWatchId = -1;
 
 /**
  * Answers a progress request: one notice for the stream if every watch of it has seen everything up
- * to the current revision (W6). Otherwise, and when the stream is over its bound, nothing: the client
- * asks again.
+ * to the current revision (W6). Otherwise, and when the stream is over its bound, nothing: the
+ * client asks again.
  */
 export function requestProgress(store: WatchableStore, stream: WatchStream): void {
   store.flush();

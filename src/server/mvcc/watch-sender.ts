@@ -6,8 +6,8 @@ import type { Watcher } from "./watcher.ts";
 const headBytesMax = 64;
 
 /**
- * Turns a watcher's pending events into responses. Watchers served one after the other with the same
- * events get the same array of chunks, so that the output can reuse what it laid out.
+ * Turns a watcher's pending events into responses. Watchers served one after the other with the
+ * same events get the same array of chunks, so that the output can reuse what it laid out.
  */
 export class WatchSender {
   /** Events and responses since start. */

@@ -5,7 +5,8 @@
  * W2  No event twice: nextRevision moves past a revision in the step that sends it.
  * W3  No gap: a watcher leaves the synced group only with nextRevision = the first revision not
  *     sent, and returns to it only with nextRevision > the store's revision.
- * W4  All events of one revision for one watch are in one response (or its fragments, back to back).
+ * W4  All events of one revision for one watch are in one response (or its fragments, back to
+ *     back).
  * W5  A watch that needs a compacted revision is canceled with the compact revision, never skipped.
  * W6  A progress notice at R is sent only to a synced watch, after everything up to R was sent.
  * W7  Only matching events pass the filters; nothing below the start revision; prev_kv is the value
@@ -80,7 +81,10 @@ export class WatchableStore implements EventListener {
     stream.watchers.clear();
   }
 
-  /** Answers `created` (or refuses), then delivers from the start revision on. Returns the watch, or null. */
+  /**
+   * Answers `created` (or refuses), then delivers from the start revision on. Returns the watch, or
+   * null.
+   */
   create(stream: WatchStream, request: WatchCreateRequest): Watcher | null {
     this.flush();
     const revision = this.source.currentRevision;

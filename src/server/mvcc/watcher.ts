@@ -4,14 +4,18 @@ import type { SharedEvent } from "./watch-events.ts";
 import type { WatcherList } from "./watcher-group.ts";
 
 /**
- * Where one stream's responses go. Every function accepts its message; false means the stream is now
- * over its bound of pending bytes, and {@link WatchableStore.resume} is called once it is below.
+ * Where one stream's responses go. Every function accepts its message; false means the stream is
+ * now over its bound of pending bytes, and {@link WatchableStore.resume} is called once it is
+ * below.
  */
 export interface WatchOutput {
   created(watchId: number, revision: number): boolean;
   /** A create that failed: created and canceled at once, with id -1. */
   refused(reason: string, revision: number): boolean;
-  /** `chunks` hold whole `events` fields; they never change. `fragment`: more of this response follows. */
+  /**
+   * `chunks` hold whole `events` fields; they never change. `fragment`: more of this response
+   * follows.
+   */
   events(
     watchId: number,
     revision: number,

@@ -6,7 +6,8 @@ import type { Entry, EntryType, HardState } from "../../raft/types.ts";
 // WF1  Every 512-byte sector of a frame starts with the frame's stamp, so that a sector the disk
 //      did not write is told apart from one that was damaged later.
 // WF2  A frame's checksums cover its sequence number and the checksum of the frame before it.
-// WF3  Checksums start from the WAL's own random number: data sent by a client cannot pass for a frame.
+// WF3  Checksums start from the WAL's own random number: data sent by a client cannot pass for a
+//      frame.
 
 export const walVersion = 1;
 export const sectorBytes = 512;
@@ -251,7 +252,10 @@ export function decodeEntries(
   return entries;
 }
 
-/** The first word of each sector of frame `sequence` (WF1). No byte of it is 0, so zeros are never close to it. */
+/**
+ * The first word of each sector of frame `sequence` (WF1). No byte of it is 0, so zeros are never
+ * close to it.
+ */
 export function stampOf(sequence: number, nonce: number): number {
   let hash = (sequence ^ nonce ^ Math.floor(sequence / 0x100000000)) >>> 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -1,6 +1,7 @@
 import { assert } from "../../base/assert.ts";
 
-// FI1  Places are in ascending order of index and do not overlap: what a later frame replaced is cut.
+// FI1  Places are in ascending order of index and do not overlap: what a later frame replaced is
+//      cut.
 
 /** Where a run of entries lies on disk. */
 export interface FramePlace {
