@@ -148,7 +148,7 @@ export class Recovery {
     if (header.chain !== this.chain) {
       throw this.#corrupt(file, `the frame at ${at} does not follow the frame before it`);
     }
-    if (header.firstIndex > this.lastIndex + 1 || header.firstIndex < this.firstIndex) {
+    if (header.firstIndex > this.lastIndex + 1) {
       throw this.#corrupt(
         file,
         `the frame at ${at} starts at index ${header.firstIndex} after index ${this.lastIndex}`,
@@ -158,6 +158,8 @@ export class Recovery {
     this.chain = header.headerCrc;
     this.hardState = header.hardState;
     if (header.entryCount === 0) return;
+    // Entries of segments that have left may have been replaced by this frame.
+    this.firstIndex = Math.min(this.firstIndex, header.firstIndex);
     const { keepFrom } = this.#options;
     const lastIndex = header.firstIndex + header.entryCount - 1;
     this.frames.add({ segment, at, bytes: size, firstIndex: header.firstIndex, lastIndex });

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Entry } from "../../src/raft/types.ts";
+import { directory, entry, hardState, plain, WalWorld } from "./harness.ts";
+
+function append(world: WalWorld, wal: ReturnType<WalWorld["mustOpen"]>["wal"], entries: Entry[]) {
+  world.run(() => wal.append(hardState(1, 0), entries));
+}
+
+test("a new log is empty, private to its member and reads back after a restart", () => {
+  const world = new WalWorld(1);
+  const opened = world.mustOpen();
+  assert.equal(opened.isNew, true);
+  assert.equal(opened.lastIndex, 0);
+  append(world, opened.wal, [entry(1, 1, 10), entry(2, 1, 2000)]);
+  world.settle();
+  world.crash();
+  const again = world.mustOpen();
+  assert.equal(again.isNew, false);
+  assert.deepEqual(plain(again.entries), plain([entry(1, 1, 10), entry(2, 1, 2000)]));
+  assert.deepEqual(again.hardState, hardState(1, 0));
+});
+
+test("appends made while a write is under way share the next one", () => {
+  const world = new WalWorld(1);
+  const { wal } = world.mustOpen({ inlineEntriesMax: 0 });
+  world.run(() => {
+    for (let index = 1; index <= 7; index++) wal.append(hardState(1, 0), [entry(index, 1, 20)]);
+  });
+  world.settle();
+  assert.equal(wal.counters.writes, 2);
+  assert.equal(world.durable, 7);
+});
+
+test("a small append with nothing under way is durable before append returns", () => {
+  const world = new WalWorld(1);
+  const { wal } = world.mustOpen({ inlineEntriesMax: 1 });
+  world.run(() => {
+    const ticket = wal.append(hardState(1, 0), [entry(1, 1, 20)]);
+    assert.equal(wal.durableTicket, ticket);
+    const larger = wal.append(hardState(1, 0), [entry(2, 1, 20), entry(3, 1, 20)]);
+    assert.ok(wal.durableTicket < larger);
+  });
+  world.settle();
+  assert.equal(wal.durableTicket, 2);
+});
+
+test("an entry larger than a segment gets a segment of its own size", () => {
+  const world = new WalWorld(1);
+  const { wal } = world.mustOpen();
+  const entries = [entry(1, 1, 100), entry(2, 1, 10_000), entry(3, 1, 100)];
+  for (const one of entries) append(world, wal, [one]);
+  world.settle();
+  world.crash();
+  assert.deepEqual(plain(world.mustOpen().entries), plain(entries));
+});
+
+test("entries of every size around the end of a segment are kept", () => {
+  for (let length = 1400; length <= 2600; length += 13) {
+    const world = new WalWorld(length);
+    const { wal } = world.mustOpen();
+    const entries = [entry(1, 1, 1000), entry(2, 1, length), entry(3, 1, 1)];
+    for (const one of entries) append(world, wal, [one]);
+    world.settle();
+    world.crash();
+    assert.deepEqual(plain(world.mustOpen().entries), plain(entries), `length ${length}`);
+  }
+});
+
+test("released segments are used again and their stale frames are never read", () => {
+  const world = new WalWorld(3);
+  let { wal } = world.mustOpen();
+  for (let index = 1; index <= 60; index++) {
+    append(world, wal, [entry(index, 1, 700)]);
+    world.settle();
+    if (index % 5 === 0) {
+      wal.releaseTo(index - 2);
+      world.settle();
+      world.crash();
+      const opened = world.mustOpen();
+      wal = opened.wal;
+      assert.equal(opened.lastIndex, index);
+      assert.ok(opened.firstIndex <= index - 1 && opened.firstIndex >= index - 12);
+    }
+  }
+  const files = [...world.disk.files().keys()].filter((path) => path.startsWith(directory));
+  assert.ok(files.length <= 7, `${files.length} files are left`);
+});
+
+test("entries are read back by index, across frames and segments, within the byte bound", () => {
+  const world = new WalWorld(4);
+  const { wal } = world.mustOpen();
+  const entries = [];
+  for (let index = 1; index <= 30; index++) entries.push(entry(index, 1, 300));
+  for (let i = 0; i < 30; i += 3) {
+    append(world, wal, entries.slice(i, i + 3));
+    world.settle();
+  }
+  append(world, wal, [entry(29, 2, 50)]);
+  entries.splice(28, 2, entry(29, 2, 50));
+  world.settle();
+  const read = (low: number, high: number, bytesMax: number): Entry[] | null => {
+    let found: Entry[] | null = null;
+    world.run(() => {
+      wal.entries(low, high, bytesMax, (error, value) => {
+        assert.equal(error, null);
+        found = value;
+      });
+    });
+    world.settle();
+    return found;
+  };
+  for (let low = 1; low <= 29; low++) {
+    for (const high of [low + 1, low + 4, 30]) {
+      assert.deepEqual(plain(read(low, high, 1e6)!), plain(entries.slice(low - 1, high - 1)));
+    }
+  }
+  assert.deepEqual(plain(read(3, 30, 700)!), plain(entries.slice(2, 4)));
+  assert.deepEqual(plain(read(3, 30, 1)!), plain(entries.slice(2, 3)));
+  wal.releaseTo(20);
+  world.settle();
+  assert.equal(read(1, 5, 1000), null);
+});
+
+test("close waits for the write under way", () => {
+  const world = new WalWorld(4);
+  const { wal } = world.mustOpen({ inlineEntriesMax: 0 });
+  let isClosed = false;
+  world.run(() => {
+    wal.append(hardState(1, 0), [entry(1, 1, 20)]);
+    wal.close(() => {
+      isClosed = true;
+      assert.equal(wal.durableTicket, 1);
+    });
+    assert.equal(isClosed, false);
+  });
+  world.settle();
+  assert.equal(isClosed, true);
+});
