@@ -36,7 +36,7 @@ function stamp() {
 
 /** npm of the calling script, if any; never the Node inside the folder npm is about to empty. */
 function npmCi() {
-  const args = ["ci", "--include=dev", "--include=optional"];
+  const args = ["ci", "--include=dev", "--include=optional", "--loglevel=error"];
   const { npm_execpath: npmCli, npm_node_execpath: npmNode, PATH = "" } = process.env;
   const path = PATH.split(delimiter).filter((entry) => !entry.startsWith(modules));
   const options = { cwd: root, stdio: ["ignore", "inherit", "inherit"] };
