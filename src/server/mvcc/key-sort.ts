@@ -48,9 +48,8 @@ class Sorter {
     for (let i = 0; i < n; i++) {
       const id = ids[from + i]!;
       copy[i] = id;
-      keys.readPrefix(id, depth);
-      words[2 * i + 1] = keys.prefixHigh;
-      words[2 * i] = ((keys.prefixLow << 24) | i) >>> 0;
+      words[2 * i + 1] = keys.headAt(id, depth);
+      words[2 * i] = ((Math.max(0, keys.byteAt(id, depth + 4)) << 24) | i) >>> 0;
     }
     new BigUint64Array(words.buffer, 0, n).sort();
     for (let i = 0; i < n; i++) ids[from + i] = copy[words[2 * i]! & 0xff_ffff]!;

@@ -49,8 +49,6 @@ export class KeyTable {
 
   /** Bytes equal at the start in the last {@link compareFrom}. */
   common = 0;
-  prefixHigh = 0;
-  prefixLow = 0;
   #hash = 0;
 
   constructor(seed: number) {
@@ -90,22 +88,22 @@ export class KeyTable {
     return this.#slabs[address >>> slabBits]![((address & (slabUnits - 1)) << 3) + index]!;
   }
 
-  /**
-   * Sets `prefixHigh` and `prefixLow` to the four bytes at `from` and the fifth; zero past the end.
-   */
-  readPrefix(id: number, from: number): void {
+  /** The number made of the four bytes at `from`, zeros past the key's end. */
+  headAt(id: number, from: number): number {
     const segment = this.#segments[id >>> idBits]!;
     const address = segment.address[id & idMask]!;
     const bytes = this.#slabs[address >>> slabBits]!;
-    const start = (address & (slabUnits - 1)) << 3;
+    const at = ((address & (slabUnits - 1)) << 3) + from;
     const left = segment.length[id & idMask]! - from;
-    const at = start + from;
+    if (left > 3) {
+      return (
+        ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+      );
+    }
     const a = left > 0 ? bytes[at]! : 0;
     const b = left > 1 ? bytes[at + 1]! : 0;
     const c = left > 2 ? bytes[at + 2]! : 0;
-    const d = left > 3 ? bytes[at + 3]! : 0;
-    this.prefixHigh = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
-    this.prefixLow = left > 4 ? bytes[at + 4]! : 0;
+    return ((a << 24) | (b << 16) | (c << 8)) >>> 0;
   }
 
   /** Order of the key against `key`, both known to be equal in their first `from` bytes. */

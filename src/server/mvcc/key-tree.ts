@@ -1,4 +1,5 @@
 import { assert } from "../../base/assert.ts";
+import { emptyBytes } from "../../base/bytes.ts";
 import type { KeyTable } from "./key-table.ts";
 
 /**
@@ -6,14 +7,23 @@ import type { KeyTable } from "./key-table.ts";
  * per leaf the array of leaves stays small enough (4,000 to 8,000 per million keys) that inserting
  * a leaf is cheaper than keeping inner nodes.
  *
+ * A search touches few keys: leaves are found by their `low` keys, and inside a leaf four bytes of
+ * each key behind the common prefix are kept next to each other.
+ *
  * T1  Every leaf holds 1 to leafIdsMax ids in strictly rising key order; leaves too are in order.
+ * T2  A leaf's `low` is at most its first key and above every key of the leaf before.
+ * T3  `low` and all keys of a leaf share their first `prefix` bytes; heads[i] is the number made of
+ *     the next four bytes of key i, zeros past its end.
  */
 
 export const leafIdsMax = 256;
 
 export class Leaf {
   readonly ids = new Uint32Array(leafIdsMax);
+  readonly heads = new Uint32Array(leafIdsMax);
   count = 0;
+  low: Uint8Array = emptyBytes;
+  prefix = 0;
 }
 
 export class KeyTree {
@@ -24,6 +34,8 @@ export class KeyTree {
   index = 0;
   /** Whether that key is the one sought. */
   found = false;
+  /** Bytes the key sought shares with `low` of the leaf it was looked for in. */
+  #common = 0;
 
   constructor(keys: KeyTable) {
     this.#keys = keys;
@@ -31,107 +43,146 @@ export class KeyTree {
 
   /** Moves to the first key >= `key`: (leaves.length, 0) when there is none. */
   seek(key: Uint8Array): void {
-    const { leaves } = this;
-    const keys = this.#keys;
-    this.found = false;
-    // First the last leaf that starts at or before `key`. Both searches skip the bytes known equal
-    // on both sides of the interval.
-    let low = 0;
-    let high = leaves.length;
-    let commonLow = 0;
-    let commonHigh = 0;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const from = commonLow < commonHigh ? commonLow : commonHigh;
-      if (keys.compareFrom(leaves[middle]!.ids[0]!, key, from) <= 0) {
-        low = middle + 1;
-        commonLow = keys.common;
-      } else {
-        high = middle;
-        commonHigh = keys.common;
-      }
+    this.#locate(key);
+    if (this.leaf < this.leaves.length && this.index === this.leaves[this.leaf]!.count) {
+      this.leaf++;
+      this.index = 0;
     }
-    if (low === 0) {
+  }
+
+  /** As seek, but a key behind the last one of its leaf is at that leaf's end. */
+  #locate(key: Uint8Array): void {
+    const at = this.#leafFor(key);
+    this.found = false;
+    if (at < 0) {
       this.leaf = 0;
       this.index = 0;
       return;
     }
-    this.#seekInLeaf(low - 1, key, commonLow, commonHigh);
+    const leaf = this.leaves[at]!;
+    this.leaf = at;
+    // The key is not below `low`: if it leaves the prefix early it is above all keys here (T3).
+    if (this.#common < leaf.prefix) this.index = leaf.count;
+    else this.#searchLeaf(leaf, key);
   }
 
-  #seekInLeaf(at: number, key: Uint8Array, commonLow: number, commonHigh: number): void {
-    const keys = this.#keys;
-    const leaf = this.leaves[at]!;
-    const ids = leaf.ids;
+  /** The last leaf whose `low` is at most `key`, or -1; sets `#common`. */
+  #leafFor(key: Uint8Array): number {
+    const { leaves } = this;
+    let low = 0;
+    let high = leaves.length;
+    // Bytes known equal on both sides of the interval need no second look.
+    let commonLow = 0;
+    let commonHigh = 0;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = leaves[middle]!.low;
+      const n = other.length < key.length ? other.length : key.length;
+      let i = commonLow < commonHigh ? commonLow : commonHigh;
+      while (i < n && other[i] === key[i]) i++;
+      if (i < n ? other[i]! < key[i]! : other.length <= key.length) {
+        low = middle + 1;
+        commonLow = i;
+      } else {
+        high = middle;
+        commonHigh = i;
+      }
+    }
+    this.#common = low === 0 ? commonHigh : commonLow;
+    return low - 1;
+  }
+
+  #searchLeaf(leaf: Leaf, key: Uint8Array): void {
+    const { heads, ids, prefix } = leaf;
+    const head = headOf(key, prefix);
     let low = 0;
     let high = leaf.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const from = commonLow < commonHigh ? commonLow : commonHigh;
-      const d = keys.compareFrom(ids[middle]!, key, from);
-      if (d < 0) {
-        low = middle + 1;
-        commonLow = keys.common;
-      } else {
+      if (heads[middle]! < head) low = middle + 1;
+      else high = middle;
+    }
+    high = low;
+    for (let step = 1; high < leaf.count && heads[high] === head; step *= 2) {
+      high = Math.min(leaf.count, high + step);
+    }
+    // Equal heads lie between the two, and possibly some larger ones.
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const d = heads[middle] === head ? this.#keys.compareFrom(ids[middle]!, key, prefix) : 1;
+      if (d < 0) low = middle + 1;
+      else {
         high = middle;
-        commonHigh = keys.common;
         if (d === 0) {
           this.found = true;
           break;
         }
       }
     }
-    this.leaf = at;
     this.index = high;
-    if (high === leaf.count) {
-      this.leaf++;
-      this.index = 0;
-    }
   }
 
   /** Inserts a key that is not there. */
   insert(id: number, key: Uint8Array): void {
-    this.seek(key);
+    this.#locate(key);
     assert(!this.found, "key is in the tree already");
-    let at = this.leaf;
-    let index = this.index;
-    if (index === 0 && at > 0) {
-      // Append to the leaf before rather than put a new first key into the next one.
-      at--;
-      index = this.leaves[at]!.count;
-    }
     if (this.leaves.length === 0) this.leaves.push(new Leaf());
-    let leaf = this.leaves[at]!;
-    if (leaf.count === leafIdsMax) {
-      const right = this.#split(at, index);
-      if (index > leaf.count || leaf.count === leafIdsMax) {
-        index -= leaf.count;
-        leaf = right;
-      }
+    let at = this.leaf;
+    if (this.leaves[at]!.count === leafIdsMax) {
+      this.#split(at, this.index);
+      this.#locate(key);
+      at = this.leaf;
     }
+    const leaf = this.leaves[at]!;
+    const index = this.index;
+    this.#admit(leaf, key);
     leaf.ids.copyWithin(index + 1, index, leaf.count);
+    leaf.heads.copyWithin(index + 1, index, leaf.count);
     leaf.ids[index] = id;
+    leaf.heads[index] = headOf(key, leaf.prefix);
     leaf.count++;
   }
 
+  /** Makes room for `key` in the leaf's `low` and prefix (T2, T3). */
+  #admit(leaf: Leaf, key: Uint8Array): void {
+    if (leaf.count === 0) {
+      leaf.low = key.slice();
+      leaf.prefix = key.length;
+      return;
+    }
+    if (this.#common < leaf.prefix) {
+      leaf.prefix = this.#common;
+      this.#readHeads(leaf);
+    }
+    if (this.#isBelow(key, leaf.low)) leaf.low = key.slice();
+  }
+
+  #isBelow(key: Uint8Array, low: Uint8Array): boolean {
+    const i = this.#common;
+    return i < key.length && i < low.length ? key[i]! < low[i]! : key.length < low.length;
+  }
+
   /** Splits a full leaf; keys arriving in rising order leave full leaves behind. */
-  #split(at: number, index: number): Leaf {
+  #split(at: number, index: number): void {
     const leaf = this.leaves[at]!;
+    const isAppend = index === leaf.count && at === this.leaves.length - 1;
+    const keep = isAppend ? leaf.count - 1 : leaf.count >>> 1;
     const right = new Leaf();
-    const keep =
-      index === leaf.count && at === this.leaves.length - 1 ? leaf.count : leaf.count >>> 1;
     right.ids.set(leaf.ids.subarray(keep, leaf.count));
     right.count = leaf.count - keep;
     leaf.count = keep;
+    this.#refresh(leaf);
+    this.#refresh(right);
     this.leaves.splice(at + 1, 0, right);
-    return right;
   }
 
   remove(key: Uint8Array): void {
-    this.seek(key);
+    this.#locate(key);
     assert(this.found, "key is not in the tree");
+    const { index } = this;
     const leaf = this.leaves[this.leaf]!;
-    leaf.ids.copyWithin(this.index, this.index + 1, leaf.count);
+    leaf.ids.copyWithin(index, index + 1, leaf.count);
+    leaf.heads.copyWithin(index, index + 1, leaf.count);
     leaf.count--;
     if (leaf.count === 0) this.leaves.splice(this.leaf, 1);
     else if (leaf.count < leafIdsMax / 8) this.#merge(this.leaf);
@@ -145,6 +196,7 @@ export class KeyTree {
     if (b === undefined || a.count + b.count > leafIdsMax / 2) return;
     a.ids.set(b.ids.subarray(0, b.count), a.count);
     a.count += b.count;
+    this.#refresh(a);
     this.leaves.splice(left + 1, 1);
   }
 
@@ -156,7 +208,32 @@ export class KeyTree {
       const leaf = new Leaf();
       leaf.count = Math.min(fill, sorted.length - i);
       leaf.ids.set(sorted.subarray(i, i + leaf.count));
+      this.#refresh(leaf);
       this.leaves.push(leaf);
     }
   }
+
+  /** Sets `low`, prefix and heads from the keys themselves. */
+  #refresh(leaf: Leaf): void {
+    const keys = this.#keys;
+    leaf.low = keys.copy(leaf.ids[0]!);
+    keys.compareFrom(leaf.ids[leaf.count - 1]!, leaf.low, 0);
+    leaf.prefix = keys.common; // what first and last share, all share
+    this.#readHeads(leaf);
+  }
+
+  #readHeads(leaf: Leaf): void {
+    for (let i = 0; i < leaf.count; i++) {
+      leaf.heads[i] = this.#keys.headAt(leaf.ids[i]!, leaf.prefix);
+    }
+  }
+}
+
+function headOf(key: Uint8Array, at: number): number {
+  const left = key.length - at;
+  const a = left > 0 ? key[at]! : 0;
+  const b = left > 1 ? key[at + 1]! : 0;
+  const c = left > 2 ? key[at + 2]! : 0;
+  const d = left > 3 ? key[at + 3]! : 0;
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
