@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { errStopped, errTimeout, errTimeoutDueToLeaderFail } from "../base/etcd-errors.ts";
 import type { EtcdError } from "../base/etcd-errors.ts";
+import type { ApplyResult } from "./apply/applier.ts";
 
 // PR1  An id is given out once and ids grow; the member's 16 bits keep members apart.
 // PR2  A waiter is told exactly once: applied, failed, timed out, or stopped.
@@ -8,7 +9,7 @@ import type { EtcdError } from "../base/etcd-errors.ts";
 /** Someone who waits for a proposal to be applied. */
 export interface Waiter {
   /** The proposal was committed and applied; `result` is what applying it gave. */
-  applied(result: unknown): void;
+  applied(result: ApplyResult): void;
   /** Nothing is known about the proposal: it may still be applied. */
   failed(error: EtcdError): void;
 }
@@ -67,7 +68,7 @@ export class Proposals {
   }
 
   /** The proposal was applied. False if nobody waits for it (any more). */
-  applied(idLow: number, result: unknown): boolean {
+  applied(idLow: number, result: ApplyResult): boolean {
     const waiter = this.#waiters.get(idLow);
     if (waiter === undefined) return false;
     this.#waiters.delete(idLow);

@@ -53,9 +53,12 @@ export class CompactionProgress {
   }
 }
 
-/** Somebody waiting for an entry's result. */
-export interface ApplyWaiter {
-  applied(result: ApplyResult): void;
+/** Who waits for entries here. */
+export interface ApplyWaiters {
+  /** Upper 16 bits of the ids this member gives out. */
+  readonly idHigh: number;
+  has(idLow: number): boolean;
+  applied(idLow: number, result: ApplyResult): boolean;
 }
 
 export interface ApplierParts {
@@ -64,8 +67,7 @@ export interface ApplierParts {
   readonly cluster: Cluster;
   readonly alarms: AlarmStore;
   readonly quota: Quota;
-  /** The waiter of a request id, removed from the waiting; null if none waits here. */
-  takeWaiter(idHigh: number, idLow: number): ApplyWaiter | null;
+  readonly waiters: ApplyWaiters;
   /** An applied request did not fit the quota of this member (semantics.md 11). */
   onNoSpace(): void;
 }
@@ -98,15 +100,16 @@ export class Applier {
   /** Applies one normal entry's data (never empty) and tells whoever waits for it. */
   apply(data: Uint8Array): void {
     const request = decodeInternalRequest(data);
-    const waiter = this.#parts.takeWaiter(request.idHigh, request.idLow);
+    const { waiters, store } = this.#parts;
+    const isAwaited = request.idHigh === waiters.idHigh && waiters.has(request.idLow);
     const result = this.#result;
     result.error = null;
     result.revision = 0;
     result.body.reset();
     result.compaction = null;
-    result.error = this.#run(request, waiter === null ? null : result.body);
-    if (result.revision === 0) result.revision = this.#parts.store.currentRevision;
-    waiter?.applied(result);
+    result.error = this.#run(request, isAwaited ? result.body : null);
+    if (result.revision === 0) result.revision = store.currentRevision;
+    if (isAwaited) waiters.applied(request.idLow, result);
   }
 
   #run(request: InternalRequest, out: Writer | null): EtcdError | null {

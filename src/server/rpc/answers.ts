@@ -3,7 +3,7 @@ import type { HeaderCodec } from "../../codec/header.ts";
 import { Writer } from "../../codec/writer.ts";
 import type { GrpcCall } from "../../http2/types.ts";
 import type { ApplyResult } from "../apply/applier.ts";
-import type { ProposalWaiter } from "./services.ts";
+import type { Waiter } from "../proposals.ts";
 
 /** Answers of up to this many bytes are copied into the connection's output; larger ones go by reference. */
 const copiedAnswerBytesMax = 16 * 1024;
@@ -58,7 +58,7 @@ export class Answers {
 }
 
 /** Answers a call with what its proposal came to. */
-export class WriteWaiter implements ProposalWaiter {
+export class WriteWaiter implements Waiter {
   protected readonly call: GrpcCall;
   protected readonly answers: Answers;
 

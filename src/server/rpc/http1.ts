@@ -35,7 +35,8 @@ export function createHttp1Server(handler: HttpHandler, limits: Http1Limits): Se
   server.on("clientError", (error, socket) => {
     // Not HTTP at all (a bad HTTP/2 preface, say): an answer in HTTP/1.1 would mean nothing.
     const isHttp = (error as NodeJS.ErrnoException).code !== "HPE_INVALID_METHOD";
-    if (isHttp && socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    if (isHttp && socket.writable)
+      socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     else socket.destroy();
   });
   // Nothing here is a tunnel: without listeners node would keep such sockets half-used.

@@ -14,12 +14,14 @@ import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
 import type { ApplyResult } from "../apply/applier.ts";
 import { writeRangeBody, writeRangeTail } from "../apply/body.ts";
 import { requestField } from "../apply/fields.ts";
+import { putCost, txnCost } from "../apply/quota.ts";
 import { isReadOnly, isSerializable, runTxn, type TxnState } from "../apply/txn.ts";
 import type { KvStore } from "../mvcc/store.ts";
 import type { RangeOutcome, RangeResult } from "../mvcc/types.ts";
 import { WriteWaiter, type Answers } from "./answers.ts";
 import { createRangeStream } from "./range-stream.ts";
-import type { LinearizableReads, Proposer, ReadWaiter } from "./services.ts";
+import type { ReadWaiter } from "../read-gate.ts";
+import type { LinearizableReads, Proposer } from "./services.ts";
 import { checkDeleteRange, checkPut, checkRange, checkTxn } from "./validate-request.ts";
 
 export interface KvServiceParts {
@@ -29,15 +31,11 @@ export interface KvServiceParts {
   readonly answers: Answers;
   readonly txnState: TxnState;
   /** Answers the error of a write that cannot fit the quota, having asked for the alarm; else null. */
-  readonly checkQuota: (cost: QuotaSubject) => EtcdError | null;
+  readonly checkQuota: (costBytes: number) => EtcdError | null;
   readonly txnOpsMax: number;
   readonly requestBytesMax: number;
   readonly turn: Turn;
 }
-
-export type QuotaSubject =
-  | { readonly kind: "put"; readonly keyBytes: number; readonly valueBytes: number }
-  | { readonly kind: "txn"; readonly txn: TxnRequest };
 
 /** etcdserverpb.KV. */
 export function createKvService(parts: KvServiceParts): GrpcMethod[] {
@@ -93,10 +91,7 @@ class KvService {
   put(call: GrpcCall, bytes: Uint8Array): void {
     const { answers, checkQuota } = this.#parts;
     const request = decodePutRequest(bytes);
-    const { key, value } = request;
-    const error =
-      checkPut(request) ??
-      checkQuota({ kind: "put", keyBytes: key.length, valueBytes: value.length });
+    const error = checkPut(request) ?? checkQuota(putCost(request));
     if (error !== null) {
       answers.fail(call, error);
       return;
@@ -119,7 +114,7 @@ class KvService {
   txn(call: GrpcCall, bytes: Uint8Array): void {
     const { answers, checkQuota, txnOpsMax, reads } = this.#parts;
     const request = decodeTxnRequest(bytes);
-    const error = checkTxn(request, txnOpsMax) ?? checkQuota({ kind: "txn", txn: request });
+    const error = checkTxn(request, txnOpsMax) ?? checkQuota(txnCost(request));
     if (error !== null) {
       answers.fail(call, error);
       return;

@@ -17,14 +17,11 @@ import { Writer } from "../../codec/writer.ts";
 import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
 import { requestField } from "../apply/fields.ts";
 import type { RenewWaiter } from "../lease/lease.ts";
-import { renewed } from "../lease/lessor.ts";
+import { leaseLimits, renewed } from "../lease/lessor.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { WriteWaiter } from "./answers.ts";
 import type { Answers } from "./answers.ts";
 import type { LinearizableReads, Proposer, ReadWaiter } from "./services.ts";
-
-/** Requests of one keep-alive stream that wait behind an expired lease. */
-export const keepAliveQueueMax = 10_000;
 
 const tagId = 0x10;
 const tagTtl = 0x18;
@@ -216,7 +213,7 @@ class KeepAliveSession implements RenewWaiter, ReadWaiter {
   message(id: bigint): void {
     if (this.waitsFor === "nothing") {
       this.start(id);
-    } else if (this.queue.length - this.queueStart < keepAliveQueueMax) {
+    } else if (this.queue.length - this.queueStart < leaseLimits.keepAliveQueueMax) {
       this.queue.push(id);
     } else {
       this.fail(errTooManyWaiting);
@@ -241,7 +238,7 @@ class KeepAliveSession implements RenewWaiter, ReadWaiter {
     this.goOn();
   }
 
-  /** The barrier of a lease that was not found: its grant may have been applied by now (etcd 13932). */
+  /** The barrier of a lease not found: its grant may have been applied by now (etcd 13932). */
   ready(error: EtcdError | null): void {
     if (this.call.done) return;
     if (error !== null) this.fail(error);

@@ -7,7 +7,7 @@ import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
 import { writeRangeTail } from "../apply/body.ts";
 import type { RangeCursor, RangePiece } from "../mvcc/range-cursor.ts";
 import type { KvServiceParts } from "./kv.ts";
-import type { ReadWaiter } from "./services.ts";
+import type { ReadWaiter } from "../read-gate.ts";
 import { checkRange } from "./validate-request.ts";
 
 const initialChunkKeys = 10;

@@ -1,13 +1,7 @@
 /** What the RPC services ask of the member behind them. */
 
-import type { EtcdError } from "../../base/etcd-errors.ts";
-import type { ApplyResult } from "../apply/applier.ts";
-
-/** Told exactly once what became of a proposal. */
-export interface ProposalWaiter {
-  applied(result: ApplyResult): void;
-  failed(error: EtcdError): void;
-}
+import type { Waiter } from "../proposals.ts";
+import type { ReadWaiter } from "../read-gate.ts";
 
 export interface Proposer {
   /**
@@ -15,15 +9,12 @@ export interface Proposer {
    * that request (copied before return). Fails through the waiter: too large, too many requests, no
    * leader, timeout, stopped.
    */
-  propose(field: number, body: Uint8Array, waiter: ProposalWaiter): void;
-}
-
-/** Told exactly once when a linearizable read may run. */
-export interface ReadWaiter {
-  ready(error: EtcdError | null): void;
+  propose(field: number, body: Uint8Array, waiter: Waiter): void;
 }
 
 export interface LinearizableReads {
   /** All reads asked for in one turn share one confirmation. */
   read(waiter: ReadWaiter): void;
 }
+
+export type { ReadWaiter } from "../read-gate.ts";

@@ -1,0 +1,88 @@
+// PP1  A proposal's bytes are the canonical InternalRaftRequest and nothing else.
+// PP2  While the rows not yet durable in the backend exceed their bound, proposals wait, in order;
+//      what waits is bounded too, and beyond that refused.
+
+import { errRequestTooLarge, errRequestTooManyRequests } from "../base/etcd-errors.ts";
+import { encodeInternalRequest } from "../codec/internal.ts";
+import { Writer } from "../codec/writer.ts";
+import type { Node } from "./node.ts";
+import type { Waiter } from "./proposals.ts";
+import type { Proposer } from "./rpc/services.ts";
+
+export interface ProposerOptions {
+  readonly node: Node;
+  /** --max-request-bytes: of the whole entry. */
+  readonly requestBytesMax: number;
+  /** Bytes of rows that the backend has not made durable. */
+  readonly overlayBytes: () => number;
+  readonly overlayBytesMax: number;
+}
+
+/** Bytes of proposals that may wait for the backend (PP2). */
+const stalledBytesMax = 64 * 1024 * 1024;
+
+interface Stalled {
+  readonly data: Uint8Array;
+  readonly idLow: number;
+  readonly waiter: Waiter;
+}
+
+/** Turns requests into log entries and connects their waiters. */
+export class RaftProposer implements Proposer {
+  readonly #options: ProposerOptions;
+  readonly #scratch = new Writer();
+  readonly #header: { idHigh: number; idLow: number; username: string; authRevision: number };
+  #stalled: Stalled[] = [];
+  #stalledBytes = 0;
+
+  constructor(options: ProposerOptions) {
+    this.#options = options;
+    const { idHigh } = options.node.proposals;
+    this.#header = { idHigh, idLow: 0, username: "", authRevision: 0 };
+  }
+
+  propose(field: number, body: Uint8Array, waiter: Waiter): void {
+    const { node, requestBytesMax, overlayBytes, overlayBytesMax } = this.#options;
+    const header = this.#header;
+    header.idLow = node.proposals.nextIdLow();
+    const out = this.#scratch;
+    out.reset();
+    encodeInternalRequest(out, field, body, header); // PP1
+    if (out.length > requestBytesMax) {
+      waiter.failed(errRequestTooLarge);
+      return;
+    }
+    const data = out.copy();
+    if (this.#stalled.length > 0 || overlayBytes() > overlayBytesMax) {
+      this.#stall({ data, idLow: header.idLow, waiter });
+      return;
+    }
+    this.#submit(data, header.idLow, waiter);
+  }
+
+  /** The backend has made rows durable: what waited for that goes on. */
+  resume(): void {
+    const { overlayBytes, overlayBytesMax } = this.#options;
+    if (this.#stalled.length === 0 || overlayBytes() > overlayBytesMax) return;
+    const stalled = this.#stalled;
+    this.#stalled = [];
+    this.#stalledBytes = 0;
+    for (const { data, idLow, waiter } of stalled) this.#submit(data, idLow, waiter);
+  }
+
+  #stall(proposal: Stalled): void {
+    if (this.#stalledBytes + proposal.data.length > stalledBytesMax) {
+      proposal.waiter.failed(errRequestTooManyRequests);
+      return;
+    }
+    this.#stalledBytes += proposal.data.length;
+    this.#stalled.push(proposal);
+  }
+
+  #submit(data: Uint8Array, idLow: number, waiter: Waiter): void {
+    const { node } = this.#options;
+    const error = node.propose(data);
+    if (error !== null) waiter.failed(error);
+    else node.proposals.register(idLow, waiter);
+  }
+}

@@ -1,0 +1,141 @@
+// ST1  Everything here is a picture of the backend's rows plus the entries applied since; it is
+//      loaded from one view, leases before keys, so that attachments find their lease.
+
+import { utf8 } from "../base/bytes.ts";
+import type { Logger } from "../base/log.ts";
+import type { Checksum, Clock, Random, Turn } from "../base/ports.ts";
+import { clusterVersion } from "../base/version.ts";
+import type { ConfState } from "../raft/types.ts";
+import { AlarmStore } from "./apply/alarm.ts";
+import { BackendWriter } from "./backend/batcher.ts";
+import type { Backend } from "./backend/backend.ts";
+import type { ServerConfig } from "./config/config.ts";
+import { Lessor, minLeaseTtlSeconds } from "./lease/lessor.ts";
+import { Cluster } from "./member/cluster.ts";
+import { storeLimits } from "./mvcc/limits.ts";
+import { KvStore } from "./mvcc/store.ts";
+import { WatchableStore } from "./mvcc/watchable-store.ts";
+
+/** A watch response is split, where asked for, beyond a request's bytes and this. */
+const fragmentOverheadBytes = 512 * 1024;
+
+const confStateKey = utf8("confState");
+const termKey = utf8("term");
+const storageVersionKey = utf8("storageVersion");
+const authRevisionKey = utf8("authRevision");
+const lowestKey = new Uint8Array(0);
+
+export interface StateParts {
+  readonly config: ServerConfig;
+  readonly backend: Backend;
+  readonly ids: { readonly clusterId: bigint; readonly localId: bigint };
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly random: Random;
+  readonly checksum: Checksum;
+  readonly log: Logger;
+  /** A commit failed: the member must end. */
+  readonly fail: (error: Error) => void;
+  /** The lessor found the lease expired and leads. */
+  readonly proposeRevoke: (id: bigint) => void;
+}
+
+/** The state machine of one member. */
+export interface State {
+  readonly writer: BackendWriter;
+  readonly store: KvStore;
+  readonly watchable: WatchableStore;
+  readonly lessor: Lessor;
+  readonly cluster: Cluster;
+  readonly alarms: AlarmStore;
+  /** What the backend held when it was opened. */
+  readonly applied: { readonly index: number; readonly term: number };
+  readonly confState: ConfState;
+}
+
+export function loadState(parts: StateParts): State {
+  const { backend, clock, turn, checksum, log, config } = parts;
+  const limits = {
+    batchRowsMax: config.backendBatchLimit,
+    batchIntervalMs: config.backendBatchIntervalMs,
+  };
+  const writer = new BackendWriter({ backend, clock, turn, fail: parts.fail, limits });
+  const electionTicks = Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
+  const lessor = new Lessor({
+    clock,
+    rows: writer,
+    minTtlSeconds: minLeaseTtlSeconds(electionTicks, config.heartbeatIntervalMs),
+    proposeRevoke: parts.proposeRevoke,
+  });
+  const cluster = new Cluster(parts.ids, writer);
+  const alarms = new AlarmStore(writer);
+  cluster.load(writer.view);
+  alarms.load(writer.view);
+  writer.view.range("lease", lowestKey, null, (_key, value) => {
+    lessor.restore(value);
+    return true;
+  });
+  const store = new KvStore({
+    ...{ writer, clock, turn, checksum, log, leases: lessor },
+    hashSeed: parts.random.u32(),
+    limits: {
+      ...storeLimits,
+      compactionBatchLimit: config.compactionBatchLimit,
+      compactionSleepMs: config.compactionSleepIntervalMs,
+    },
+  });
+  store.restore(); // ST1
+  const fragmentBytes = config.maxRequestBytes + fragmentOverheadBytes;
+  const watchable = new WatchableStore({ source: store, turn, fragmentBytes });
+  store.setListener(watchable);
+  const applied = { index: writer.durableIndex, term: readTerm(writer) };
+  const confState = readConfState(writer);
+  return { writer, store, watchable, lessor, cluster, alarms, applied, confState };
+}
+
+/** Rows that etcd writes into a new database before its first entry. */
+export function writeFirstRows(writer: BackendWriter): void {
+  const one = new Uint8Array(8);
+  one[7] = 1;
+  writer.put("auth", authRevisionKey, one);
+  writer.put("meta", storageVersionKey, utf8(clusterVersion));
+}
+
+/** Recorded with the entry that changed it. */
+export function writeConfState(writer: BackendWriter, conf: ConfState): void {
+  const lists: [string, readonly bigint[]][] = [
+    ["voters", conf.voters],
+    ["learners", conf.learners],
+    ["voters_outgoing", conf.votersOutgoing],
+    ["learners_next", conf.learnersNext],
+  ];
+  const fields = lists
+    .filter(([, ids]) => ids.length > 0)
+    .map(([name, ids]) => `"${name}":[${ids.join(",")}]`);
+  fields.push(`"auto_leave":${conf.autoLeave}`);
+  writer.put("meta", confStateKey, utf8(`{${fields.join(",")}}`));
+}
+
+function readConfState(writer: BackendWriter): ConfState {
+  const row = writer.view.get("meta", confStateKey);
+  const text = row === null ? "{}" : new TextDecoder().decode(row);
+  // Ids are 64-bit numbers, which JSON.parse would round.
+  const raw = JSON.parse(text.replace(/(\d+)/g, '"$1"')) as Record<string, string[] | boolean>;
+  const ids = (name: string): bigint[] => {
+    const list = raw[name];
+    return Array.isArray(list) ? list.map(BigInt) : [];
+  };
+  return {
+    voters: ids("voters"),
+    learners: ids("learners"),
+    votersOutgoing: ids("voters_outgoing"),
+    learnersNext: ids("learners_next"),
+    autoLeave: raw["auto_leave"] === true,
+  };
+}
+
+function readTerm(writer: BackendWriter): number {
+  const row = writer.view.get("meta", termKey);
+  if (row === null) return 0;
+  return Number(new DataView(row.buffer, row.byteOffset, row.byteLength).getBigUint64(0));
+}
