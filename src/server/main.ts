@@ -117,6 +117,7 @@ async function run(config: ServerConfig, log: NodeLog, start: StartServer): Prom
   notifySystemd("--stopping", log);
   await server.close();
   log.flush();
+  if (process.pid === 1) process.exit(0); // the kernel does not let signals end the first process
   // Ends by the signal that was sent, so that whoever sent it sees it.
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
