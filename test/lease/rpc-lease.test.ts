@@ -8,9 +8,9 @@ import { decodeLeaseGrantRequest, decodeLeaseIdRequest } from "../../src/codec/l
 import { Writer } from "../../src/codec/writer.ts";
 import type { ApplyResult } from "../../src/server/apply/applier.ts";
 import { requestField } from "../../src/server/apply/fields.ts";
-import { Lessor } from "../../src/server/lease/lessor.ts";
+import { leaseLimits, Lessor } from "../../src/server/lease/lessor.ts";
 import { Answers } from "../../src/server/rpc/answers.ts";
-import { createLeaseService, keepAliveQueueMax } from "../../src/server/rpc/lease.ts";
+import { createLeaseService } from "../../src/server/rpc/lease.ts";
 import type { Proposer, ReadWaiter } from "../../src/server/rpc/services.ts";
 import { FakeCall } from "../watch/fake-call.ts";
 import { FakeClock, FakeRandom } from "../watch/fakes.ts";
@@ -215,7 +215,7 @@ test("a cancelled keep-alive stream takes its waiting renewal back, and its queu
   world.clock.advance(5000);
   const cancelled = world.open("LeaseKeepAlive").receive(message([1, 1n]));
   const flooding = world.open("LeaseKeepAlive");
-  for (let i = 0; i <= keepAliveQueueMax + 1; i++) flooding.receive(message([1, 1n]));
+  for (let i = 0; i <= leaseLimits.keepAliveQueueMax + 1; i++) flooding.receive(message([1, 1n]));
   assert.equal(flooding.status?.code, 8);
   cancelled.cancel();
   world.call("LeaseRevoke", message([1, 1n]));

@@ -32,6 +32,8 @@ export const leaseLimits = {
   revokeRoundMs: 500,
   /** A proposed revoke that had no effect (lost, refused) is proposed again after this. */
   revokeRetryMs: 3000,
+  /** Requests of one keep-alive stream that wait behind one that cannot be answered yet. */
+  keepAliveQueueMax: 10_000,
 } as const;
 
 /** Results of {@link Lessor.renew} that are not a TTL. */
