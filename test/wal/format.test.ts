@@ -9,7 +9,7 @@ import { entry, hardState, plain } from "./harness.ts";
 
 const context = { nonce: 0x1234abcd, paddingBytes: 512, checksum: nodeChecksum };
 
-function encode(sequence: number, entries: Entry[], paddingBytes = 512): Uint8Array {
+function encode(sequence: number, entries: Entry[], paddingBytes = 512): Uint8Array<ArrayBuffer> {
   const payload = entries.reduce((sum, e) => sum + entryBytes(e), 0);
   const bytes = new Uint8Array(frameBytes(payload, paddingBytes)).fill(0xee);
   const firstIndex = entries[0]?.index ?? 1;
@@ -58,9 +58,9 @@ test("every set of sectors that were not written is told as an unfinished write"
         if ((kept & (1 << s)) === 0) continue;
         bytes.set(frame.subarray(s * sectorBytes, (s + 1) * sectorBytes), s * sectorBytes);
       }
-      const { kind } = readFrame(bytes, 0, 5, context);
-      const isAll = kept === (1 << sectors) - 1;
-      const expected = isAll ? "frame" : (kept & 1) === 1 ? "torn" : "none";
+      const kind: string = readFrame(bytes, 0, 5, context).kind;
+      const isAll: boolean = kept === (1 << sectors) - 1;
+      const expected: string = isAll ? "frame" : (kept & 1) === 1 ? "torn" : "none";
       assert.equal(kind, expected, `sectors ${kept.toString(2)}`);
     }
   }

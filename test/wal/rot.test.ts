@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Entry } from "../../src/raft/types.ts";
 import { nodeChecksum } from "../../src/io/node-checksum.ts";
 import { stampOf } from "../../src/server/wal/format.ts";
 import { parseSegmentName } from "../../src/server/wal/names.ts";
@@ -7,10 +8,10 @@ import { Recovery, WalCorruptError } from "../../src/server/wal/recover.ts";
 import { entry, hardState, plain, WalWorld } from "./harness.ts";
 
 /** A log of several segments, the first of them recycled, and what is in it. */
-function buildLog(): { files: [string, Uint8Array][]; entries: string[]; frames: number[] } {
+function buildLog(): { files: [string, Uint8Array][]; entries: string[] } {
   const world = new WalWorld(11);
   const { wal } = world.mustOpen({ segmentBytes: 3072, firstSegmentBytes: 3072 });
-  const written = [];
+  const written: Entry[] = [];
   const append = (index: number, length: number): void => {
     const one = entry(index, 1 + (index >> 3), length);
     written.push(one);
@@ -29,7 +30,7 @@ function buildLog(): { files: [string, Uint8Array][]; entries: string[]; frames:
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, bytes]): [string, Uint8Array] => [path, bytes.slice()]);
   const kept = plain(written.filter((e) => e.index >= wal.firstIndex));
-  return { files, entries: kept, frames: [] };
+  return { files, entries: kept };
 }
 
 function recover(files: readonly [string, Uint8Array][]): Recovery | WalCorruptError {
