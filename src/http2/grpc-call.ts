@@ -177,7 +177,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
     let wanted = prefixBytes;
     if (this.heldLength >= prefixBytes) wanted += readU32(this.held!, 1);
     const take = Math.min(wanted - this.heldLength, end - start);
-    this.growHeld(this.heldLength + take, wanted);
+    if (!this.growHeld(this.heldLength + take, wanted)) return end;
     copyInto(this.held!, this.heldLength, bytes, start, start + take);
     this.heldLength += take;
     if (this.heldLength < wanted) return start + take;
@@ -193,17 +193,20 @@ export class Call extends Stream implements GrpcCall, Expiring {
   }
 
   /** Memory follows what came, at most double of it, not what was announced (GC3). */
-  private growHeld(needed: number, wanted: number): void {
+  private growHeld(needed: number, wanted: number): boolean {
     const capacity = this.held === null ? 0 : this.held.length;
-    if (needed <= capacity) return;
+    if (needed <= capacity) return true;
     const next = Math.max(needed, Math.min(wanted, Math.max(capacity * 2, heldBytesFirst)));
+    const connection = this.connection;
+    if (connection.heldBytes + next - capacity > connection.limits.receiveBytesMax) {
+      this.failHere(code.resourceExhausted, "grpc: too many bytes of unfinished messages");
+      return false;
+    }
     const wider = new Uint8Array(next);
     if (this.held !== null) wider.set(this.held.subarray(0, this.heldLength));
     this.held = wider;
-    this.connection.heldBytes += next - capacity;
-    if (this.connection.heldBytes > this.connection.limits.receiveBytesMax) {
-      this.failHere(code.resourceExhausted, "grpc: too many bytes of unfinished messages");
-    }
+    connection.heldBytes += next - capacity;
+    return true;
   }
 
   private dropHeld(): void {
@@ -312,7 +315,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
   private settle(endCode: number): void {
     this.done = true;
     if (this.deadlineAt !== 0) this.server.deadlines.clear(this);
-    if (this.heldLength > 0) this.dropHeld();
+    this.dropHeld();
     const entry = this.entry;
     if (entry !== undefined) entry.handled[endCode & 31]!++;
   }

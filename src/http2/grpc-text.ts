@@ -55,7 +55,6 @@ export function decodeBase64(text: string): string | number {
   const isPadded = text.length % 4 === 0;
   let end = text.length;
   for (let pad = 0; isPadded && pad < 2 && end > 0 && text[end - 1] === "="; pad++) end--;
-  if (end % 4 === 1) return end;
   let out = "";
   let bits = 0;
   let held = 0;
@@ -69,7 +68,7 @@ export function decodeBase64(text: string): string | number {
       out += String.fromCharCode((held >>> bits) & 0xff);
     }
   }
-  return out;
+  return end % 4 === 1 ? end : out;
 }
 
 /** True for "application/grpc" alone, and with "+codec" or ";parameter". */

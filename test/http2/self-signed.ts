@@ -67,7 +67,10 @@ export function makeCertificate(commonName: string, ca?: TestCertificate): TestC
   );
   const signature = sign("sha256", body, signer);
   const whole = sequence(body, ecdsaWithSha256, der(0x03, Buffer.from([0]), signature));
-  const lines = whole.toString("base64").replace(/.{64}/g, "$&\n");
+  const lines = whole
+    .toString("base64")
+    .match(/.{1,64}/g)!
+    .join("\n");
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
     key: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),

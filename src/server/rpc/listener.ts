@@ -152,6 +152,7 @@ export class Listener {
       this.onSecure(socket);
     });
     server.on("tlsClientError", (error, socket) => {
+      this.deps.stats.handshakesPending--;
       this.deps.stats.handshakesFailed++;
       this.deps.log.warn("rejected connection on client endpoint", {
         "remote-addr": socket.remoteAddress,
@@ -162,17 +163,9 @@ export class Listener {
     return server;
   }
 
-  /** Counts a handshake from its start to its end, however it ends. */
+  /** Every handshake ends in `secureConnection` or `tlsClientError`, a lost connection too. */
   private shake(socket: Socket): void {
-    const stats = this.deps.stats;
-    stats.handshakesPending++;
-    let isPending = true;
-    const settle = (): void => {
-      if (isPending) stats.handshakesPending--;
-      isPending = false;
-    };
-    socket.once("close", settle);
-    pendingHandshakes.set(socket, settle);
+    this.deps.stats.handshakesPending++;
     this.tlsServer!.emit("connection", socket);
   }
 
@@ -180,8 +173,7 @@ export class Listener {
     socket.on("error", (error) => {
       this.deps.log.debug("connection failed", { error: error.message });
     });
-    const raw = (socket as unknown as { _parent?: Socket })._parent;
-    if (raw !== undefined) pendingHandshakes.get(raw)?.();
+    this.deps.stats.handshakesPending--;
     if (socket.alpnProtocol === "h2") this.serveHttp2(socket, true, []);
     else this.sniff(socket, true);
   }
@@ -273,9 +265,6 @@ export class Listener {
     if (this.sockets.size === 0) queueMicrotask(this.closing);
   }
 }
-
-/** The end of a raw socket's pending handshake. */
-const pendingHandshakes = new WeakMap<Socket, () => void>();
 
 function toPem(text: string | Uint8Array): string | Buffer {
   return typeof text === "string" ? text : Buffer.from(text);
