@@ -221,6 +221,8 @@ class SimBackend implements Backend {
 class SimView implements View {
   readonly consistentIndex: number;
   readonly #state: State;
+  /** What a visitor holds: spoiled by the next read, as the contract allows. */
+  #lent: readonly Uint8Array[] = [];
   #isOpen = true;
 
   constructor(state: State) {
@@ -232,6 +234,7 @@ class SimView implements View {
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | null {
     assert(this.#isOpen, "read of a closed view");
+    this.#takeBack();
     return getRow(this.#state.rows[bucket], key)?.slice() ?? null;
   }
 
@@ -243,12 +246,17 @@ class SimView implements View {
   ): void {
     assert(this.#isOpen, "read of a closed view");
     visitRows(this.#state.rows[bucket], from, to, (key, value) => {
-      // Copies that are spoiled after the call, as the contract allows.
       const lent = [key.slice(), value.slice()] as const;
+      this.#lent = lent;
       const goesOn = visit(lent[0], lent[1]);
-      for (const bytes of lent) bytes.fill(0xee);
+      this.#takeBack();
       return goesOn;
     });
+  }
+
+  #takeBack(): void {
+    for (const bytes of this.#lent) bytes.fill(0xee);
+    this.#lent = [];
   }
 
   close(): void {

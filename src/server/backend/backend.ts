@@ -53,7 +53,7 @@ export interface View {
   get(bucket: Bucket, key: Uint8Array): Uint8Array | null;
   /**
    * Rows with from <= key < to (to = null: to the end), in key order, until `visit` returns false.
-   * The arrays given to `visit` are valid only during that call.
+   * The arrays given to `visit` are valid during that call and until the next read of any view.
    */
   range(
     bucket: Bucket,

@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   fsync,
-  fsyncSync,
   openSync,
   readSync,
   renameSync,
@@ -13,7 +12,7 @@ import {
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers";
 import type { Chunk } from "./lmdb-chunk.ts";
-import { openEnv, rowCounts } from "./lmdb-env.ts";
+import { openEnv, rowCounts, syncDirectory } from "./lmdb-env.ts";
 import type { LmdbEnv } from "./lmdb-env.ts";
 import { lmdbLimits } from "./lmdb-limits.ts";
 
@@ -111,9 +110,7 @@ export class Defragmentation {
     }
     // The lock file belongs to its environment; LMDB finds it by the database's name.
     renameSync(`${this.#copyPath}-lock`, `${path}-lock`);
-    const directory = openSync(dirname(path), "r");
-    fsyncSync(directory);
-    closeSync(directory);
+    syncDirectory(dirname(path));
     this.#copy = null;
     this.#removeFiles();
     return copy;

@@ -1,6 +1,7 @@
 import { open } from "lmdb";
 import type { Database, RootDatabase, Transaction } from "lmdb";
-import { statSync, truncateSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, statSync, truncateSync } from "node:fs";
+import { compare, emptyBytes } from "../../base/bytes.ts";
 import { buckets } from "./backend.ts";
 import type { BackendSize, Bucket } from "./backend.ts";
 import { lmdbLimits } from "./lmdb-limits.ts";
@@ -15,6 +16,13 @@ export interface LmdbEnv {
   readonly root: RootDatabase<Uint8Array, Uint8Array>;
   readonly databases: Readonly<Record<Bucket, LmdbBucket>>;
 }
+
+/** Two pages at the start of the file describe it. */
+const metaPages = 2;
+const smallestPageBytes = 4096;
+
+/** Where to start for all rows: keys are not empty. The library has a default of its own. */
+export const firstKey = new Uint8Array([0]);
 
 interface LmdbStats {
   readonly pageSize: number;
@@ -40,36 +48,74 @@ const keyEncoder = {
   },
 };
 
-/** Values as they are. Reading gives a copy: the library's buffer is reused by the next read. */
+/** Values as they are. Reading gives a window on the library's buffer, which the next read reuses. */
 const encoder = {
   encode: (value: Uint8Array): Uint8Array => value,
-  decode: (bytes: Uint8Array, length: number): Uint8Array => copyOf(bytes, length),
+  decode: (bytes: Uint8Array, length: number): Uint8Array => windowOn(bytes, length),
 };
 
 const coders = { encoding: "binary" as const, keyEncoder, encoder };
 
 /** The library's buffer claims the last value's length, whatever its memory is. */
-export function copyOf(bytes: Uint8Array, length: number): Uint8Array {
-  const out = new Uint8Array(length);
-  out.set(new Uint8Array(bytes.buffer, bytes.byteOffset, length));
-  return out;
+export function windowOn(bytes: Uint8Array, length: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
 }
 
 /** Opens or creates. Throws what LMDB says. Threads of one process share what they open. */
 export function openEnv(path: string): LmdbEnv {
+  const size = existsSync(path) ? statSync(path).size : 0;
+  const headBytes = metaPages * smallestPageBytes;
+  if (size > 0 && size < headBytes) {
+    throw new Error(`the file has ${size} bytes, wanted ${headBytes} at least: it was cut`);
+  }
   const root = openRoot(path);
   try {
-    // LMDB reads through its map, and a read behind the end of a truncated file would end the
-    // process. With the missing pages there as zeros, it reports corruption instead.
     const { lastPageNumber, root: stats } = statsOf(root);
     const expected = (lastPageNumber + 1) * stats.pageSize;
-    if (statSync(path).size < expected) truncateSync(path, expected);
-    const opened = buckets.map((name) => [name, root.openDB(name, coders)]);
-    return { root, databases: Object.fromEntries(opened) as Record<Bucket, LmdbBucket> };
+    if (size > 0 && size < expected) return openShort(path, size, expected, root);
+    return openBuckets(root);
   } catch (error) {
     void root.close();
     throw error;
   }
+}
+
+function openBuckets(root: LmdbEnv["root"]): LmdbEnv {
+  const opened = buckets.map((name) => [name, root.openDB(name, coders)]);
+  return { root, databases: Object.fromEntries(opened) as Record<Bucket, LmdbBucket> };
+}
+
+/**
+ * The file ends before its last page. That is sound if no row needs the missing pages (LMDB does not
+ * write a page that was used and freed in one commit), and else the file was cut. LMDB reads through
+ * its map, and a read behind the end of the file would end the process: so put zeros there, and see
+ * whether all rows can be read.
+ */
+function openShort(path: string, size: number, expected: number, root: LmdbEnv["root"]): LmdbEnv {
+  truncateSync(path, expected);
+  try {
+    const env = openBuckets(root);
+    for (const name of buckets) checkRows(env.databases[name]);
+    return env;
+  } catch (error) {
+    truncateSync(path, size);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`the file has ${size} bytes, wanted ${expected}: it was cut (${reason})`, {
+      cause: error,
+    });
+  }
+}
+
+function checkRows(database: LmdbBucket): void {
+  const wanted = statsOf(database).entryCount;
+  let count = 0;
+  let last: Uint8Array = emptyBytes;
+  for (const key of database.getKeys({ start: firstKey })) {
+    if (compare(last, key) >= 0) throw new Error("rows out of order");
+    last = key;
+    count++;
+  }
+  if (count !== wanted) throw new Error(`${count} rows, wanted ${wanted}`);
 }
 
 function openRoot(path: string): RootDatabase<Uint8Array, Uint8Array> {
@@ -90,15 +136,22 @@ function openRoot(path: string): RootDatabase<Uint8Array, Uint8Array> {
   }
 }
 
+/** Makes creations and renames in the directory durable. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
 function statsOf(database: LmdbBucket): LmdbStats {
   return database.getStats() as LmdbStats;
 }
 
 const pagesOf = (s: LmdbStats): number =>
   s.treeBranchPageCount + s.treeLeafPageCount + s.overflowPages;
-
-/** Two pages at the start of the file describe it. */
-const metaPages = 2;
 
 export function sizeOf(env: LmdbEnv): BackendSize {
   env.root.resetReadTxn();

@@ -14,6 +14,9 @@ export const lmdbLimits = {
   mapBytes: 2 ** 40,
   /** Reserved instead where the machine refuses that much (small address spaces, ulimit -v). */
   mapBytesSmall: 2 ** 34,
+  /** Copies that reads return share blocks of this size, up to the size below. */
+  poolBytes: 8 << 10,
+  pooledBytesMax: 1 << 10,
   /** Read views open at one time, over all environments of the process. */
   viewsMax: 1024,
   /** Rows handed to the writer travel in chunks of this size; one is filled per turn at most. */

@@ -1,14 +1,29 @@
 import { assert } from "../../base/assert.ts";
-import { emptyBytes, utf8 } from "../../base/bytes.ts";
+import { utf8 } from "../../base/bytes.ts";
 import type { Transaction } from "lmdb";
 import type { Bucket, View } from "./backend.ts";
-import { copyOf } from "./lmdb-env.ts";
+import { firstKey, windowOn } from "./lmdb-env.ts";
 import type { LmdbEnv } from "./lmdb-env.ts";
 import { lmdbLimits } from "./lmdb-limits.ts";
 
 const keyConsistentIndex = utf8("consistent_index");
-/** Not after any key: keys are not empty. */
-const firstKey = new Uint8Array([0]);
+
+let pool = new Uint8Array(0);
+let poolUsed = 0;
+
+/** Small copies share a block: a block of its own costs more than the rest of a read. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes;
+  if (length > lmdbLimits.pooledBytesMax) return bytes.slice();
+  if (length > pool.length - poolUsed) {
+    pool = new Uint8Array(lmdbLimits.poolBytes);
+    poolUsed = 0;
+  }
+  const copy = new Uint8Array(pool.buffer, poolUsed, length);
+  copy.set(bytes);
+  poolUsed += length;
+  return copy;
+}
 
 /** 0 for a row that is not there. */
 function readIndex(row: Uint8Array | null): number {
@@ -46,7 +61,7 @@ export class LmdbView implements View {
     const database = this.#env.databases[bucket];
     const bytes = database.getBinaryFast(key, this.#options);
     if (bytes === undefined) return null;
-    return bytes.length === 0 ? emptyBytes : copyOf(bytes, bytes.length);
+    return copyOf(windowOn(bytes, bytes.length));
   }
 
   range(
@@ -58,7 +73,6 @@ export class LmdbView implements View {
     assert(this.#isOpen, "read of a closed view");
     assert(from.length <= lmdbLimits.keyBytesMax, "range start longer than any key");
     if (to !== null && to.length === 0) return;
-    // The library takes an absent start for its own default, not for the first row.
     const range = this.#env.databases[bucket].getRange({
       start: from.length === 0 ? firstKey : from,
       ...(to === null ? {} : { end: to }),

@@ -1,13 +1,13 @@
 import { assert, must } from "../../base/assert.ts";
 import type { Done, Turn } from "../../base/ports.ts";
 import { workerEntry } from "../../base/worker-entry.ts";
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Backend, BackendSize, Batch, View } from "./backend.ts";
 import { ChunkWriter, newChunkBuffer } from "./lmdb-chunk.ts";
 import type { Chunk } from "./lmdb-chunk.ts";
-import { openEnv, sizeOf } from "./lmdb-env.ts";
+import { openEnv, sizeOf, syncDirectory } from "./lmdb-env.ts";
 import type { LmdbEnv } from "./lmdb-env.ts";
 import { lmdbLimits } from "./lmdb-limits.ts";
 import type { FromWriter, ToWriter, WriterStart } from "./lmdb-messages.ts";
@@ -56,7 +56,11 @@ export function openLmdbBackend(options: LmdbOptions): Backend {
     for (const name of readdirSync(directory)) {
       if (name.startsWith(copyPrefix)) rmSync(join(directory, name));
     }
-    return new LmdbBackend(openEnv(path), path, options);
+    const isNew = !existsSync(path);
+    const env = openEnv(path);
+    // LMDB flushes what is in the file, never that there is one.
+    if (isNew) syncDirectory(directory);
+    return new LmdbBackend(env, path, options);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(
