@@ -138,6 +138,11 @@ function createMethods(parts: PortParts): GrpcMethod[] {
 
 /** Malformed messages and `hasleader` are handled alike for every method. */
 function guarded(method: GrpcMethod, node: Node): GrpcMethod {
+  const isStream = method.clientStreaming || method.serverStreaming;
+  // grpc-go words the same failure differently for streams.
+  const prefix = isStream
+    ? "grpc: failed to unmarshal the received message"
+    : "grpc: error unmarshalling request";
   return {
     ...method,
     message(call, bytes) {
@@ -149,7 +154,7 @@ function guarded(method: GrpcMethod, node: Node): GrpcMethod {
         method.message(call, bytes);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
-        call.finish(grpcCode.internal, `grpc: error unmarshalling request: ${error.message}`);
+        call.finish(grpcCode.internal, `${prefix}: ${error.message}`);
       }
     },
   };

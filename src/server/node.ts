@@ -49,8 +49,6 @@ export interface NodeOptions {
   /** Everything up to here was applied; called after each run of entries. */
   readonly appliedTo?: (index: number) => void;
   readonly leaderChanged?: (state: SoftState, term: number) => void;
-  /** Everything known to be committed at the start was applied; time begins to run. */
-  readonly started?: () => void;
   readonly send?: (messages: readonly Message[]) => void;
   /** The member cannot go on and must end (N4). Called once. */
   readonly fatal: (error: Error) => void;
@@ -143,12 +141,6 @@ export class Node {
     return this.#proposed(this.#raft.proposeConfChange(data));
   }
 
-  /** Starts an election now: for a member that knows it is alone. */
-  campaign(): void {
-    this.#raft.campaign();
-    this.#schedule();
-  }
-
   /** To be called from the applyConfChange callback; returns the configuration from now on. */
   applyConfChange(change: ConfChange): ConfState {
     return this.#raft.applyConfChange(change);
@@ -237,13 +229,8 @@ export class Node {
     }
     this.#isProcessing = false;
     if (isLate) this.#options.turn.next(this.#process);
-    else if (this.#timer === null && this.#applied >= this.#raft.commit) this.#begin();
+    else if (this.#timer === null && this.#applied >= this.#raft.commit) this.#tick();
   };
-
-  #begin(): void {
-    this.#options.started?.();
-    this.#tick();
-  }
 
   #handle(ready: Ready): void {
     const { softState, hardState, messages } = ready;

@@ -141,9 +141,6 @@ class MemberServer implements RunningServer {
           leaderChanged: (leadership) => {
             this.#leaderChanged(leadership.role === "leader");
           },
-          started: () => {
-            this.#campaignIfAlone();
-          },
           fatal: this.#fatal,
         },
         (error, started) => {
@@ -219,12 +216,6 @@ class MemberServer implements RunningServer {
     }
     lessor.promote(this.#config.electionTimeoutMs);
     this.#whenLeading();
-  }
-
-  #campaignIfAlone(): void {
-    const node = must(this.#node);
-    const { voters } = node.confState;
-    if (voters.length === 1) node.campaign();
   }
 
   /** Runs the node and resolves when the cluster knows this member (SV1). */

@@ -285,8 +285,8 @@ function refusal(
   start: string,
   end: string | null | undefined,
 ): string | null {
-  if (typeof end === "string" && start >= end) return reasonEmptyRange;
   if (request.startRevision < 0) return errCompacted.message;
+  if (typeof end === "string" && start >= end) return reasonEmptyRange;
   if (request.watchId !== 0 && stream.watchers.has(request.watchId)) return reasonDuplicateId;
   if (stream.watchers.size >= watchLimits.watchersPerStreamMax) return reasonTooMany;
   return null;

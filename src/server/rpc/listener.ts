@@ -9,7 +9,8 @@
 import { rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import type { Server, Socket } from "node:net";
-import { createServer } from "node:net";
+import { createServer, Socket as NetSocket } from "node:net";
+const shared = new Uint8Array(65536);
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 import { createServer as createTlsServer } from "node:tls";
 import type { Logger } from "../../base/log.ts";
@@ -131,7 +132,23 @@ export class Listener {
       if (this.closing !== null && this.sockets.size === 0) this.closing();
     });
     if (isTls) this.shake(socket);
-    else this.sniff(socket, false);
+    else this.sniffX(socket);
+  }
+  private sniffX(raw: Socket): void {
+    raw.pause();
+    const handle = (raw as any)._handle;
+    (raw as any)._handle = null;
+    const SocketAny = NetSocket as any;
+    let receive: any = null;
+    const socket: Socket = new SocketAny({ handle, onread: { buffer: shared, callback: (n: number, buf: Uint8Array) => { receive(buf.subarray(0, n)); return true; } } });
+    const { stats, clock, limits } = this.deps;
+    const sink = new SocketSink(socket, false, { stats, clock, lingerMs: limits.lingerMs });
+    const connection = this.deps.grpc.connect(sink, { remote: "x", commonName: "" });
+    sink.onDrained = () => { connection.outbound.drained(); };
+    receive = (c: Uint8Array) => connection.receive(c);
+    socket.on("error", () => {});
+    socket.on("close", () => connection.disconnected("c"));
+    socket.resume();
   }
 
   // ---- TLS

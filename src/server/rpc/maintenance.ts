@@ -70,8 +70,11 @@ function status(parts: MaintenanceServiceParts, call: GrpcCall, bytes: Uint8Arra
 
 const alarmNames = ["NONE", "NOSPACE", "CORRUPT"];
 
+/** The alarm in protobuf's text form, which leaves zero fields out. */
 function alarmText(memberId: bigint, type: number): string {
-  return `memberID:${memberId}  alarm:${alarmNames[type] ?? type}`;
+  const fields = memberId === 0n ? [] : [`memberID:${memberId}`];
+  if (type !== 0) fields.push(`alarm:${alarmNames[type] ?? type}`);
+  return fields.join("  ");
 }
 
 function alarm(parts: MaintenanceServiceParts, call: GrpcCall, bytes: Uint8Array): void {
@@ -108,7 +111,8 @@ function hash(parts: MaintenanceServiceParts, call: GrpcCall, bytes: Uint8Array)
 
 function hashKv(parts: MaintenanceServiceParts, call: GrpcCall, bytes: Uint8Array): void {
   const { answers, store } = parts;
-  store.hashKv(decodeHashKvRevision(bytes), (outcome) => {
+  const asked = decodeHashKvRevision(bytes);
+  store.hashKv(Number(asked), (outcome) => {
     if ("code" in outcome) {
       answers.fail(call, outcome);
       return;
@@ -116,16 +120,17 @@ function hashKv(parts: MaintenanceServiceParts, call: GrpcCall, bytes: Uint8Arra
     const out = answers.begin(store.currentRevision);
     int64Field(out, 0x10, outcome.hash);
     int64Field(out, 0x18, outcome.compactRevision);
-    int64Field(out, 0x20, outcome.hashRevision);
+    // A negative revision is echoed as it came, to the last digit.
+    bigField(out, 0x20, asked < 0n ? asked : BigInt(outcome.hashRevision));
     answers.send(call, out);
   });
 }
 
-function decodeHashKvRevision(bytes: Uint8Array): number {
+function decodeHashKvRevision(bytes: Uint8Array): bigint {
   const r = new Reader(bytes);
-  let revision = 0;
+  let revision = 0n;
   while (r.next()) {
-    if (r.tag === 0x08) revision = r.int64();
+    if (r.tag === 0x08) revision = r.bigInt64();
     else r.skip();
   }
   return revision;

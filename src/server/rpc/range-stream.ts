@@ -67,13 +67,15 @@ class RangeStream implements ReadWaiter {
   #cursor: RangeCursor | null = null;
   #headerRevision = 0;
   #held: RangePiece | null = null;
-  #chunkKeys = initialChunkKeys;
+  #chunkKeys: number;
   #isEnded = false;
 
   constructor(call: GrpcCall, request: RangeRequest, parts: KvServiceParts) {
     this.#call = call;
     this.#request = request;
     this.#parts = parts;
+    // etcd takes a negative limit as "all at once".
+    this.#chunkKeys = request.limit < 0 ? Infinity : initialChunkKeys;
   }
 
   ready(error: EtcdError | null): void {
