@@ -22,7 +22,7 @@ test("a lower layer that imports a higher one is found", () => {
 
 test("only the entry files may meet both the server and the adapters", () => {
   const text = 'import { nodeClock } from "../io/node-clock.ts";';
-  assert.equal(checkLayers([parse("src/server/server.ts", text)]).length, 1);
+  assert.equal(checkLayers([parse("src/server/node.ts", text)]).length, 1);
   assert.equal(checkLayers([parse("src/server/main.ts", text)]).length, 0);
 });
 
