@@ -56,10 +56,9 @@ export class Hasher {
     const hashRevision = revision === 0 ? store.currentRevision : revision;
     store.pin(compactRevision); // HK1
     writer.commit(() => {
-      const isKept = (record: number, keyId: number): boolean =>
-        store.index.liveAt(keyId, hashRevision) === record;
+      const keptRecord = (keyId: number): number => store.index.liveAt(keyId, hashRevision);
       const view = writer.openView();
-      new RowHash(store, view, { compactRevision, hashRevision, isKept }).run((rows) => {
+      new RowHash(store, view, { compactRevision, hashRevision, keptRecord }).run((rows) => {
         view.close();
         this.#choose(rows, hashRevision, (hash) => {
           store.unpin(compactRevision);
@@ -104,10 +103,9 @@ export class Hasher {
     done: () => void,
   ): void {
     const store = this.#store;
-    const { records } = store.index;
     // The index is pruned already: what is still in it is what was kept.
-    const isKept = (record: number): boolean => record !== 0 && records.main(record) <= revision;
-    const options = { compactRevision: previous, hashRevision: revision, isKept };
+    const keptRecord = (keyId: number): number => store.index.recordAt(keyId, revision);
+    const options = { compactRevision: previous, hashRevision: revision, keptRecord };
     new RowHash(store, view, options, store.limits.compactionSleepMs).run((rows) => {
       view.close();
       const hash = keepsAny ? rows.kept : rows.all;
@@ -146,8 +144,8 @@ const everyKey = {
 interface RowHashOptions {
   readonly compactRevision: number;
   readonly hashRevision: number;
-  /** Whether the row, found as this record of the key (0 if not in the index), is kept. */
-  readonly isKept: (record: number, keyId: number) => boolean;
+  /** The key's one record at or below the compact revision that is kept; 0 for none. */
+  readonly keptRecord: (keyId: number) => number;
 }
 
 /** CRC-32C over the rows of the key bucket, sliced over turns. */
@@ -217,11 +215,8 @@ class RowHash {
     this.#scanner.scan(value, 0, value.length);
     const { keyStart, keyEnd } = this.#scanner;
     const keyId = index.keys.find(value.subarray(keyStart, keyEnd));
-    if (keyId < 0) return false;
-    const record = index.recordAt(keyId, main);
-    const isRow =
-      record !== 0 && index.records.main(record) === main && index.records.sub(record) === sub;
-    return isRow && this.#options.isKept(record, keyId);
+    const record = keyId < 0 ? 0 : this.#options.keptRecord(keyId);
+    return record !== 0 && index.records.main(record) === main && index.records.sub(record) === sub;
   }
 }
 

@@ -5,6 +5,7 @@ import { compare, fromBinaryString, toBinaryString } from "../../base/bytes.ts";
 import { KeyIndex } from "./key-index.ts";
 import { sortKeyIds } from "./key-sort.ts";
 import { KeyTable } from "./key-table.ts";
+import { flagTombstone } from "./records.ts";
 
 /** Few distinct bytes and shared prefixes: much in common, ends inside one another. */
 const word = fc
@@ -120,4 +121,29 @@ test("bytes of removed keys are used again, large keys too", () => {
     for (const id of ids) keys.remove(id);
   }
   assert.equal(keys.count, 0);
+});
+
+test("any revision of a long chain is found, also after its older part was pruned", () => {
+  const index = new KeyIndex(5);
+  const key = fromBinaryString("hot");
+  const push = (main: number): void => {
+    index.push(index.ensure(key), main, 0, 1, main, main % 301 === 0 ? flagTombstone : 0);
+  };
+  for (let main = 2; main <= 3000; main++) push(main);
+  const id = index.keys.find(key);
+  for (const pruned of [0, 700, 1500, 2990]) {
+    const first = pruned === 0 ? 0 : index.firstRemovable(id, pruned);
+    if (first !== 0) index.cut(id, first);
+    for (let main = Math.max(2, pruned); main <= 3000; main++) {
+      assert.equal(index.records.main(index.recordAt(id, main)), main);
+    }
+  }
+  // Freed records are used again by another key; shortcuts must not lead there.
+  const other = fromBinaryString("other");
+  for (let main = 3001; main < 6000; main++) index.push(index.ensure(other), main, 0, 1, 1, 0);
+  for (let main = 6000; main < 6600; main++) push(main);
+  for (let main = 2990; main <= 3000; main++) {
+    assert.equal(index.records.main(index.recordAt(id, main)), main);
+  }
+  assert.ok(index.records.shortcuts.size > 10 && index.records.shortcuts.size < 30);
 });

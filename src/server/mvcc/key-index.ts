@@ -23,14 +23,20 @@ export class KeyIndex {
     this.tree = new KeyTree(this.keys);
   }
 
-  /** The newest record of the key with main <= `revision`, tombstones included; 0 if none. */
+  /**
+   * The newest record of the key with main <= `revision`, tombstones included; 0 if none. The
+   * revision is not below one that was pruned (R3).
+   */
   recordAt(keyId: number, revision: number): number {
-    const { segments } = this.records;
+    const { segments, shortcuts } = this.records;
     let record = this.keys.head(keyId);
     while (record !== 0) {
       const segment = segments[record >>> segmentBits]!;
-      if (segment.main[record & segmentMask]! <= revision) return record;
-      record = segment.previous[record & segmentMask]!;
+      const i = record & segmentMask;
+      if (segment.main[i]! <= revision) return record;
+      const shortcut = segment.depth[i] === 0 ? shortcuts.get(record) : undefined;
+      const isUsed = shortcut !== undefined && shortcut.main > revision;
+      record = isUsed ? shortcut.to : segment.previous[i]!;
     }
     return 0;
   }
@@ -81,7 +87,7 @@ export class KeyIndex {
     segment.version[i] = version;
     segment.flags[i] = flags;
     segment.slab[i] = 0;
-    segment.previous[i] = head;
+    records.link(record, head);
     keys.setHead(keyId, record);
     return record;
   }

@@ -6,6 +6,9 @@ import { assert } from "../../base/assert.ts";
  *
  * R1  A key's records form a chain through `previous`, newest first; revisions strictly fall.
  * R2  A freed record is on the free list and on no chain.
+ * R3  Every 256th record of a chain may have a shortcut to the one 256 before it. It stays when that
+ *     one is pruned, so it is followed only to a revision above the one sought: a reader's revision
+ *     is never below the pruned ones, so what is above it is still there.
  */
 
 export const segmentBits = 14;
@@ -13,6 +16,14 @@ export const segmentMask = (1 << segmentBits) - 1;
 
 export const flagTombstone = 1;
 export const flagLease = 2;
+
+export interface Shortcut {
+  readonly to: number;
+  /** Main revision of that record. */
+  readonly main: number;
+}
+
+const shortcutDistance = 256;
 
 export class RecordSegment {
   readonly main: Float64Array;
@@ -27,6 +38,8 @@ export class RecordSegment {
   readonly offset: Uint32Array;
   readonly length: Uint32Array;
   readonly flags: Uint8Array;
+  /** Position in the chain modulo the distance of shortcuts; the oldest record has 1. */
+  readonly depth: Uint8Array;
 
   constructor() {
     const n = 1 << segmentBits;
@@ -39,6 +52,7 @@ export class RecordSegment {
     this.offset = new Uint32Array(n);
     this.length = new Uint32Array(n);
     this.flags = new Uint8Array(n);
+    this.depth = new Uint8Array(n);
   }
 }
 
@@ -48,6 +62,8 @@ export class Records {
   #free = 0;
   /** Records in use. */
   count = 0;
+  /** By record at depth 0 (R3): few, as only long chains have any. */
+  readonly shortcuts = new Map<number, Shortcut>();
 
   /** A record with every column unset except those of a fresh allocation; the caller fills all. */
   allocate(): number {
@@ -68,8 +84,22 @@ export class Records {
     const segment = this.segment(id);
     segment.previous[id & segmentMask] = this.#free;
     segment.slab[id & segmentMask] = 0;
+    if (segment.depth[id & segmentMask] === 0) this.shortcuts.delete(id);
     this.#free = id;
     this.count--;
+  }
+
+  /** Puts the record before `previous`, which was the newest of the chain (0: it is the first). */
+  link(id: number, previous: number): void {
+    const segment = this.segment(id);
+    segment.previous[id & segmentMask] = previous;
+    const depth =
+      previous === 0 ? 1 : (this.segment(previous).depth[previous & segmentMask]! + 1) & 255;
+    segment.depth[id & segmentMask] = depth;
+    if (depth !== 0) return;
+    let to = previous;
+    for (let i = 1; i < shortcutDistance && to !== 0; i++) to = this.previous(to);
+    if (to !== 0) this.shortcuts.set(id, { to, main: this.main(to) });
   }
 
   segment(id: number): RecordSegment {

@@ -5,7 +5,7 @@ import type { BackendWriter } from "../backend/batcher.ts";
 import type { View } from "../backend/backend.ts";
 import { Compactor } from "./compaction.ts";
 import { Hasher } from "./hash.ts";
-import type { HashOutcome } from "./hash.ts";
+import type { HashOutcome, KvHash } from "./hash.ts";
 import { History } from "./history.ts";
 import { KeyIndex } from "./key-index.ts";
 import { frameSize, KvScanner } from "./kv-bytes.ts";
@@ -186,6 +186,11 @@ export class KvStore {
   /** HashKV; revision 0 means the current one. */
   hashKv(revision: number, done: (outcome: HashOutcome) => void): void {
     this.#hasher.hashKv(revision, done);
+  }
+
+  /** Hashes stored by the last compactions, by rising revision. */
+  get compactionHashes(): readonly KvHash[] {
+    return this.#hasher.stored;
   }
 
   /** Hash of the whole backend. */
