@@ -3,6 +3,15 @@ import type { WatchCreateRequest } from "../../src/codec/messages.ts";
 import type { WatchOutput } from "../../src/server/mvcc/watcher.ts";
 import type { SeenEvent, SeenResponse } from "../model/watch-rules.ts";
 
+export interface PlainKv {
+  key: string;
+  value: string;
+  mod: number;
+}
+
+/** Reads the KeyValue bytes of the store in use. */
+export type ReadKv = (bytes: Uint8Array) => PlainKv;
+
 /** A client stream that takes `bound` messages before it calls itself full. */
 export class FakeStream implements WatchOutput {
   readonly byId = new Map<number, SeenResponse[]>();
@@ -10,9 +19,11 @@ export class FakeStream implements WatchOutput {
   bound: number;
   pending = 0;
   private inFragment = false;
+  private readonly readKv: ReadKv;
 
-  constructor(bound = Infinity) {
+  constructor(bound = Infinity, readKv: ReadKv = readFakeKv) {
     this.bound = bound;
+    this.readKv = readKv;
   }
 
   created(watchId: number, revision: number): boolean {
@@ -33,7 +44,7 @@ export class FakeStream implements WatchOutput {
     const isOver = this.pending >= this.bound && !this.inFragment;
     if (isOver) throw new Error("events for a stream over its bound");
     this.inFragment = fragment;
-    const events = chunks.map(decodeEvent);
+    const events = chunks.map((chunk) => decodeEvent(chunk, this.readKv));
     return this.take(watchId, { kind: "events", revision, events, fragment });
   }
 
@@ -71,28 +82,27 @@ export class FakeStream implements WatchOutput {
   }
 }
 
-function decodeEvent(chunk: Uint8Array): SeenEvent {
+function decodeEvent(chunk: Uint8Array, readKv: ReadKv): SeenEvent {
   const reader = { bytes: chunk, at: 0 };
   if (varint(reader) !== 0x5a || varint(reader) !== chunk.length - reader.at)
     throw new Error("bad");
   let isDelete = false;
-  let kv = "";
+  let kv: PlainKv = { key: "", value: "", mod: 0 };
   let prev: string | undefined;
   while (reader.at < chunk.length) {
     const tag = varint(reader);
     if (tag === 0x08) isDelete = varint(reader) === 1;
-    else if (tag === 0x12) kv = text(reader);
-    else if (tag === 0x1a) prev = text(reader);
+    else if (tag === 0x12) kv = readKv(block(reader));
+    else if (tag === 0x1a) prev = readKv(block(reader)).value;
     else throw new Error(`unknown tag ${tag}`);
   }
-  const { key, value, revision } = split(kv);
-  return { revision, key, isDelete, value, prev: prev === undefined ? prev : split(prev).value };
+  return { revision: kv.mod, key: kv.key, isDelete, value: kv.value, prev };
 }
 
 /** The fake store's form of a KeyValue: "key=value@modRevision". */
-function split(kv: string): { key: string; value: string; revision: number } {
-  const [, key, value, revision] = /^(.*?)=(.*)@(\d+)$/s.exec(kv)!;
-  return { key: key!, value: value!, revision: Number(revision) };
+function readFakeKv(bytes: Uint8Array): PlainKv {
+  const [, key, value, revision] = /^(.*?)=(.*)@(\d+)$/s.exec(toBinaryString(bytes))!;
+  return { key: key!, value: value!, mod: Number(revision) };
 }
 
 interface Reader {
@@ -109,10 +119,10 @@ function varint(reader: Reader): number {
   }
 }
 
-function text(reader: Reader): string {
+function block(reader: Reader): Uint8Array {
   const length = varint(reader);
   reader.at += length;
-  return toBinaryString(reader.bytes.subarray(reader.at - length, reader.at));
+  return reader.bytes.subarray(reader.at - length, reader.at);
 }
 
 export type CreateOptions = Partial<WatchCreateRequest>;
