@@ -10,7 +10,7 @@ const sqliteBusy = 5;
 
 /**
  * Takes the lock file, or returns null when another process (or this one) holds it. The kernel lets
- * go of the lock when the process ends, however it ends. docs/adr/0003-directory-lock.md says why
+ * go of the lock when the process ends, however it ends. docs/adr/0010-directory-lock.md says why
  * an SQLite file: Node itself offers no file lock.
  */
 export function lockFile(path: string): DirectoryLock | null {

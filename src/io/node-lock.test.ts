@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { lockFile } from "./node-lock.ts";
+
+const root = mkdtempSync(join(tmpdir(), "quorate-lock-"));
+after(() => {
+  rmSync(root, { recursive: true });
+});
+
+test("a lock keeps others out until it is released, and leaves one empty private file", () => {
+  const path = join(root, "a");
+  const lock = lockFile(path);
+  assert.ok(lock !== null);
+  assert.equal(lockFile(path), null);
+  assert.deepEqual(readdirSync(root), ["a"]);
+  assert.equal(statSync(path).size, 0);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  lock.release();
+  const again = lockFile(path);
+  assert.ok(again !== null);
+  again.release();
+});
+
+test("a lock of another process holds, and ends with kill -9", async () => {
+  const path = join(root, "b");
+  const code = `
+    import { lockFile } from ${JSON.stringify(join(import.meta.dirname, "node-lock.ts"))};
+    console.log(lockFile(${JSON.stringify(path)}) !== null);
+    setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ["--input-type=module", "-e", code]);
+  const [output] = (await once(holder.stdout, "data")) as [Uint8Array];
+  assert.equal(new TextDecoder().decode(output).trim(), "true");
+  assert.equal(lockFile(path), null);
+  holder.kill("SIGKILL");
+  await once(holder, "exit");
+  const lock = lockFile(path);
+  assert.ok(lock !== null);
+  lock.release();
+});
