@@ -1,0 +1,138 @@
+// docs/benchmarks.md, made from one run's results.
+import { goals, type Goal } from "./cells.ts";
+import type { Floor } from "./floor.ts";
+import type { Large } from "./large.ts";
+import type { Compared } from "./load.ts";
+import type { Machine } from "./machine.ts";
+
+export interface Results {
+  readonly machine: Machine;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly floor: Floor;
+  readonly compared: readonly Compared[];
+  readonly large?: { readonly etcd: Large; readonly quorate: Large } | undefined;
+}
+
+const rssGoal = 1;
+const restartGoal = 0.3;
+
+/** Three significant digits, with thousands separated. */
+function short(value: number): string {
+  if (value >= 1_000) return Math.round(value).toLocaleString("en-US");
+  return value.toPrecision(3);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function goalRow(goal: Goal, compared: readonly Compared[]): string[] | undefined {
+  const found = compared.find((one) => one.name === goal.of);
+  if (found === undefined) return undefined;
+  const [etcd, quorate] = [found.etcd[goal.figure], found.quorate[goal.figure]];
+  const ratio = quorate / etcd;
+  const isReached = goal.atMost === undefined ? ratio >= (goal.atLeast ?? 0) : ratio <= goal.atMost;
+  const wanted = goal.atMost === undefined ? `>= ${goal.atLeast ?? 0}` : `<= ${goal.atMost}`;
+  const unit = goal.figure === "cpuUs" ? " us" : "/s";
+  return [
+    `${goal.text} (${goal.of})`,
+    `${short(etcd)}${unit}`,
+    `${short(quorate)}${unit}`,
+    wanted,
+    ratio.toFixed(2),
+    isReached ? "yes" : "no",
+  ];
+}
+
+function largeGoalRows(large: NonNullable<Results["large"]>): string[][] {
+  const { etcd, quorate } = large;
+  const row = (text: string, a: number, b: number, goal: number, unit: string): string[] => {
+    const ratio = b / a;
+    return [
+      text,
+      `${short(a)} ${unit}`,
+      `${short(b)} ${unit}`,
+      `<= ${goal.toFixed(1)}`,
+      ratio.toFixed(2),
+      ratio <= goal ? "yes" : "no",
+    ];
+  };
+  const mib = 1024 ** 2;
+  const keys = quorate.keys.toLocaleString("en-US");
+  return [
+    row(`RSS at ${keys} keys`, etcd.rssBytes / mib, quorate.rssBytes / mib, rssGoal, "MiB"),
+    row(`RssAnon at ${keys} keys`, etcd.anonBytes / mib, quorate.anonBytes / mib, rssGoal, "MiB"),
+    row("Restart to ready", etcd.restartMs, quorate.restartMs, restartGoal, "ms"),
+  ];
+}
+
+function largeTable(large: NonNullable<Results["large"]>): string {
+  const { etcd, quorate } = large;
+  const row = (text: string, pick: (one: Large) => number): string[] => [
+    text,
+    short(pick(etcd)),
+    short(pick(quorate)),
+  ];
+  return table(
+    ["figure", "Go etcd 3.7.1", "Quorate"],
+    [
+      row("fill, keys per second", (one) => one.fillPerSecond),
+      row("RSS after the restart, MiB", (one) => one.rssAfterRestartBytes / 1024 ** 2),
+      row("longest get while idle, ms", (one) => one.idleMaxUs / 1_000),
+      row("longest get during compaction, ms", (one) => one.compactMaxUs / 1_000),
+      row("longest get during defragment, ms", (one) => one.defragmentMaxUs / 1_000),
+    ],
+  );
+}
+
+function comparedTable(compared: readonly Compared[]): string {
+  const rows = compared.map(({ name, unit, etcd, quorate }) => [
+    name,
+    unit,
+    short(etcd.perSecond),
+    short(quorate.perSecond),
+    (quorate.perSecond / etcd.perSecond).toFixed(2),
+    short(etcd.cpuUs),
+    short(quorate.cpuUs),
+    (quorate.cpuUs / etcd.cpuUs).toFixed(2),
+    `${short(etcd.p50Us)} / ${short(etcd.p99Us)}`,
+    `${short(quorate.p50Us)} / ${short(quorate.p99Us)}`,
+  ]);
+  const head = ["load", "unit", "etcd /s", "Quorate /s", "ratio", "etcd CPU us", "Quorate CPU us"];
+  return table([...head, "ratio", "etcd p50 / p99 us", "Quorate p50 / p99 us"], rows);
+}
+
+export function renderDocument(results: Results): string {
+  const { machine, floor, compared, large } = results;
+  const goalRows = goals.map((goal) => goalRow(goal, compared)).filter((row) => row !== undefined);
+  const parts = [
+    "# Benchmarks",
+    "Written by `npm run bench`; the raw figures are in bench/baseline.json. Every figure is compared " +
+      "with Go etcd 3.7.1 in the same run on the same machine and disk, with synced writes on both " +
+      "sides. Ratios are Quorate divided by Go etcd.",
+    `Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ` +
+      `${machine.kernel}, Node ${machine.node}. ${results.rounds} interleaved rounds of ` +
+      `${results.seconds} s per load; medians. The load generator runs on the same cores and costs ` +
+      "about as much as a server, so throughput ratios stay below those of processor time.",
+    "## Physical floor",
+    `One durable 4 KiB write (O_DSYNC): ${short(floor.syncP50Us)} us median, ` +
+      `${short(floor.syncP99Us)} us p99. One byte there and back over loopback: ` +
+      `${short(floor.roundTripP50Us)} us median. A single client's put cannot be faster than one of ` +
+      "each.",
+    "## Goals",
+    table(
+      ["figure", "Go etcd 3.7.1", "Quorate", "goal", "reached", "met"],
+      [...goalRows, ...(large === undefined ? [] : largeGoalRows(large))],
+    ),
+    "## All loads",
+    "Load is operation, connections / clients. Processor time is that of the server process, all " +
+      "threads, per operation: a call, an event at one of 1000 watchers, or a key of a 20,000-key range.",
+    comparedTable(compared),
+    ...(large === undefined
+      ? []
+      : [`## ${large.quorate.keys.toLocaleString("en-US")} keys`, largeTable(large)]),
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
