@@ -12,8 +12,9 @@ import {
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers";
 import type { Chunk } from "./lmdb-chunk.ts";
-import { openEnv, rowCounts, syncDirectory } from "./lmdb-env.ts";
+import { openEnv, rowCounts } from "./lmdb-env.ts";
 import type { LmdbEnv } from "./lmdb-env.ts";
+import { syncDirectory } from "./lmdb-file.ts";
 import { lmdbLimits } from "./lmdb-limits.ts";
 
 interface DefragmentationDeps {

@@ -1,9 +1,10 @@
 import { open } from "lmdb";
 import type { Database, RootDatabase, Transaction } from "lmdb";
-import { closeSync, existsSync, fsyncSync, openSync, statSync, truncateSync } from "node:fs";
+import { truncateSync } from "node:fs";
 import { compare, emptyBytes } from "../../base/bytes.ts";
 import { buckets } from "./backend.ts";
 import type { BackendSize, Bucket } from "./backend.ts";
+import { checkFile } from "./lmdb-file.ts";
 import { lmdbLimits } from "./lmdb-limits.ts";
 
 /** `getBinaryFast` takes a transaction as `get` does; the library's types leave that out. */
@@ -19,7 +20,6 @@ export interface LmdbEnv {
 
 /** Two pages at the start of the file describe it. */
 const metaPages = 2;
-const smallestPageBytes = 4096;
 
 /** Where to start for all rows: keys are not empty. The library has a default of its own. */
 export const firstKey = new Uint8Array([0]);
@@ -63,11 +63,7 @@ export function windowOn(bytes: Uint8Array, length: number): Uint8Array {
 
 /** Opens or creates. Throws what LMDB says. Threads of one process share what they open. */
 export function openEnv(path: string): LmdbEnv {
-  const size = existsSync(path) ? statSync(path).size : 0;
-  const headBytes = metaPages * smallestPageBytes;
-  if (size > 0 && size < headBytes) {
-    throw new Error(`the file has ${size} bytes, wanted ${headBytes} at least: it was cut`);
-  }
+  const size = checkFile(path);
   const root = openRoot(path);
   try {
     const { lastPageNumber, root: stats } = statsOf(root);
@@ -118,32 +114,18 @@ function checkRows(database: LmdbBucket): void {
   if (count !== wanted) throw new Error(`${count} rows, wanted ${wanted}`);
 }
 
-function openRoot(path: string): RootDatabase<Uint8Array, Uint8Array> {
+function openRoot(path: string): LmdbEnv["root"] {
   const options = {
     noSubdir: true,
     // A commit is flushed before anybody sees it (BK3); the library's default shows it earlier.
     overlappingSync: false,
+    mapSize: lmdbLimits.mapBytes,
     maxDbs: buckets.length,
     maxReaders: lmdbLimits.viewsMax,
     permissionsMode: 0o600,
     ...coders,
   };
-  try {
-    return open(path, { ...options, mapSize: lmdbLimits.mapBytes });
-  } catch (error) {
-    if (!String(error).includes("Cannot allocate memory")) throw error;
-    return open(path, { ...options, mapSize: lmdbLimits.mapBytesSmall });
-  }
-}
-
-/** Makes creations and renames in the directory durable. */
-export function syncDirectory(path: string): void {
-  const directory = openSync(path, "r");
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
+  return open(path, options);
 }
 
 function statsOf(database: LmdbBucket): LmdbStats {

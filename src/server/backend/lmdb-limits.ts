@@ -1,19 +1,15 @@
-/**
- * Bounds of the LMDB adapter. Not in limits.ts of the server: they are facts of the storage engine.
- */
+/** Bounds of the LMDB adapter. */
 export const lmdbLimits = {
-  /**
-   * Longest row key at 4 KiB pages. etcd's row keys are at most 18 bytes, but for names of auth.
-   */
+  /** Longest row key at 4 KiB pages. etcd's row keys have at most 18 bytes, names of auth apart. */
   keyBytesMax: 1978,
   /** Longest row value: what one length field of a packed row holds, with room to spare. */
   valueBytesMax: 1 << 30,
   /**
-   * Address space reserved for the map. Nothing is allocated for it; LMDB grows it when data do.
+   * Address space reserved for the map at first: nothing is allocated for it. When the data outgrow
+   * it the library maps more and leaves the old map to the views open on it. Small enough for a few
+   * maps in the smallest address space of arm64 (512 GiB).
    */
-  mapBytes: 2 ** 40,
-  /** Reserved instead where the machine refuses that much (small address spaces, ulimit -v). */
-  mapBytesSmall: 2 ** 34,
+  mapBytes: 2 ** 36,
   /** Copies that reads return share blocks of this size, up to the size below. */
   poolBytes: 8 << 10,
   pooledBytesMax: 1 << 10,
