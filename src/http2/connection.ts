@@ -5,19 +5,16 @@
  * C2  Every header block is decoded, also of refused streams: the HPACK table must follow.
  * C3  A stream is in `streams` from its HEADERS until both halves ended or it was reset; it is told
  *     of its end exactly once.
- * C4  Between HEADERS without END_HEADERS and its last CONTINUATION no other frame is taken.
+ * C4  `lastStreamId` is the highest stream the client opened; it never goes back.
  * C5  Every DATA byte, padding too, counts against both receive windows.
  * C6  What a client can make us hold or do is bounded by `limits`; `sweep` runs once a second.
  */
 import type { Clock, Turn } from "../base/ports.ts";
 import {
-  frameBytesDefault,
-  frameBytesLargest,
   frameFlag,
   frameHeaderBytes,
   frameType,
   h2Error,
-  preface,
   readU32,
   setting,
   streamIdMax,
@@ -31,13 +28,16 @@ import {
   writeWindowUpdate,
 } from "./frame.ts";
 import { abuse, AbuseGuard, ClosedStreams } from "./guard.ts";
-import { HeaderList, HpackDecoder } from "./hpack.ts";
+import { FrameReader } from "./frame-reader.ts";
+import type { FrameTaker } from "./frame-reader.ts";
+import { HeaderReader } from "./header-reader.ts";
 import type { Http2Limits } from "./limits.ts";
 import type { Sink } from "./outbound.ts";
 import { Outbound } from "./outbound.ts";
+import { applySettings } from "./peer-settings.ts";
 import type { RequestHead } from "./request.ts";
-import { areTrailers, buildHead, HeadCache } from "./request.ts";
 import type { Stream } from "./stream.ts";
+import { Vitals } from "./vitals.ts";
 
 /** What takes requests. */
 export interface Dispatcher {
@@ -61,7 +61,7 @@ export interface ConnectionOptions {
 const pingKeepAlive = new Uint8Array([0x71, 0x75, 0x6f, 0x72, 0x61, 0, 0, 1]);
 const pingDrain = new Uint8Array([0x71, 0x75, 0x6f, 0x72, 0x61, 0, 0, 2]);
 
-export class Connection {
+export class Connection implements FrameTaker {
   readonly id: number;
   readonly remote: string;
   readonly commonName: string;
@@ -78,36 +78,17 @@ export class Connection {
   private readonly clock: Clock;
   private readonly dispatcher: Dispatcher;
   private readonly guard: AbuseGuard;
-  private readonly decoder = new HpackDecoder();
-  private readonly list: HeaderList;
-  private readonly heads = new HeadCache();
+  private readonly frames: FrameReader;
+  private readonly headers: HeaderReader;
+  private readonly vitals: Vitals;
   private readonly closedStreams = new ClosedStreams();
   /** Answered while the client's half is open: reset with NO_ERROR at the end of the turn. */
   private readonly unread: Stream[] = [];
-
-  private prefaceSeen = 0;
-  private settingsSeen = false;
-  /** Bytes of a frame that has not wholly arrived. */
-  private partial: Uint8Array | null = null;
-  private partialLength = 0;
-  /** The header block under way (C4); its stream, or 0. */
-  private block: Uint8Array | null = null;
-  private blockLength = 0;
-  private blockStream = 0;
-  private blockEndsStream = false;
-  private continuations = 0;
 
   private lastStreamId = 0;
   private receiveWindow: number;
   private receivedSinceUpdate = 0;
 
-  private readonly startedAt: number;
-  private readSinceSweep = false;
-  private lastReadAt: number;
-  private pingSentAt = -1;
-  private idleSince: number;
-  private progressAt: number;
-  private progressBytes = 0;
   /** 0 = serving, 1 = first GOAWAY sent, 2 = second one: new streams are ignored. */
   private drainPhase = 0;
 
@@ -120,16 +101,15 @@ export class Connection {
     this.clock = options.clock;
     this.dispatcher = options.dispatcher;
     this.guard = new AbuseGuard(this.limits);
-    this.list = new HeaderList(this.limits.headerListBytesMax, this.limits.headerCountMax);
+    this.frames = new FrameReader(this);
+    this.headers = new HeaderReader(this.limits, (code, debug) => {
+      this.fail(code, debug);
+    });
     this.outbound = new Outbound(options.sink, options.turn, this.limits, () => {
       this.beforeFlush();
     });
     this.receiveWindow = this.limits.connectionWindowBytes;
-    const now = this.clock.now();
-    this.startedAt = now;
-    this.lastReadAt = now;
-    this.idleSince = now;
-    this.progressAt = now;
+    this.vitals = new Vitals(this.limits, this.outbound, this.clock.now());
     this.greet();
   }
 
@@ -152,97 +132,22 @@ export class Connection {
   /** Takes what the socket read; the bytes are not kept. */
   receive(bytes: Uint8Array): void {
     if (this.over) return;
-    this.readSinceSweep = true;
-    let at = 0;
-    if (this.prefaceSeen < preface.length) {
-      at = this.readPreface(bytes);
-      if (at < 0) return;
-    }
-    const end = bytes.length;
-    if (this.partialLength > 0) {
-      at = this.completePartial(bytes, at);
-      if (at < 0) return;
-    }
-    while (end - at >= frameHeaderBytes) {
-      const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
-      if (length > frameBytesDefault) {
-        this.fail(h2Error.frameSize, "frame too large");
-        return;
-      }
-      const next = at + frameHeaderBytes + length;
-      if (next > end) break;
-      this.onFrame(bytes, at, length);
-      if (this.over) return;
-      at = next;
-    }
-    if (at < end) this.keepPartial(bytes, at);
-  }
-
-  private readPreface(bytes: Uint8Array): number {
-    let at = 0;
-    while (at < bytes.length && this.prefaceSeen < preface.length) {
-      if (bytes[at] !== preface[this.prefaceSeen]) {
-        this.fail(h2Error.protocol, "bad preface");
-        return -1;
-      }
-      at++;
-      this.prefaceSeen++;
-    }
-    return at;
-  }
-
-  private keepPartial(bytes: Uint8Array, at: number): void {
-    const count = bytes.length - at;
-    if (this.partial === null || this.partial.length < count) {
-      this.partial = new Uint8Array(Math.max(count, 64));
-    }
-    this.partial.set(at === 0 ? bytes : bytes.subarray(at), 0);
-    this.partialLength = count;
-  }
-
-  /** Adds to the frame kept from before; returns where to go on, or -1 when nothing is left. */
-  private completePartial(bytes: Uint8Array, at: number): number {
-    at = this.fillPartial(bytes, at, frameHeaderBytes);
-    if (this.partialLength < frameHeaderBytes) return -1;
-    const head = this.partial!;
-    const length = (head[0]! << 16) | (head[1]! << 8) | head[2]!;
-    if (length > frameBytesDefault) {
-      this.fail(h2Error.frameSize, "frame too large");
-      return -1;
-    }
-    at = this.fillPartial(bytes, at, frameHeaderBytes + length);
-    if (this.partialLength < frameHeaderBytes + length) return -1;
-    const frame = this.partial!;
-    this.partial = null;
-    this.partialLength = 0;
-    this.onFrame(frame, 0, length);
-    return this.over ? -1 : at;
-  }
-
-  private fillPartial(bytes: Uint8Array, at: number, wanted: number): number {
-    const take = Math.min(wanted - this.partialLength, bytes.length - at);
-    if (take <= 0) return at;
-    if (this.partial!.length < wanted) {
-      const wider = new Uint8Array(wanted);
-      wider.set(this.partial!.subarray(0, this.partialLength));
-      this.partial = wider;
-    }
-    this.partial!.set(bytes.subarray(at, at + take), this.partialLength);
-    this.partialLength += take;
-    return at + take;
+    this.vitals.hasRead = true;
+    this.frames.receive(bytes);
   }
 
   /** One whole frame, its header at `at`. */
-  private onFrame(bytes: Uint8Array, at: number, length: number): void {
+  onFrame(bytes: Uint8Array, at: number, length: number): void {
     const type = bytes[at + 3]!;
     const flags = bytes[at + 4]!;
     const id = readU32(bytes, at + 5) & streamIdMax;
     const body = at + frameHeaderBytes;
-    if (this.blockStream !== 0 && (type !== frameType.continuation || id !== this.blockStream)) {
+    const block = this.headers.streamId;
+    if (block !== 0 && (type !== frameType.continuation || id !== block)) {
       this.fail(h2Error.protocol, "header block interrupted");
       return;
     }
-    if (!this.settingsSeen && type !== frameType.settings) {
+    if (!this.vitals.isGreeted && type !== frameType.settings) {
       this.fail(h2Error.protocol, "first frame must be SETTINGS");
       return;
     }
@@ -251,7 +156,7 @@ export class Connection {
         this.onData(bytes, body, length, flags, id);
         break;
       case frameType.headers:
-        this.onHeaders(bytes, body, length, flags, id);
+        if (this.headers.begin(bytes, body, length, flags, id)) this.onBlock(id);
         break;
       case frameType.priority:
         this.onPriority(bytes, body, length, id);
@@ -273,7 +178,7 @@ export class Connection {
         this.onWindowUpdate(bytes, body, length, id);
         break;
       case frameType.continuation:
-        this.onContinuation(bytes, body, length, flags, id);
+        if (this.headers.continue(bytes, body, length, flags)) this.onBlock(id);
         break;
       case frameType.pushPromise:
         this.fail(h2Error.protocol, "PUSH_PROMISE from a client");
@@ -283,121 +188,20 @@ export class Connection {
     }
   }
 
-  // ---- HEADERS and CONTINUATION
+  // ---- requests
 
-  private onHeaders(
-    bytes: Uint8Array,
-    at: number,
-    length: number,
-    flags: number,
-    id: number,
-  ): void {
-    if ((id & 1) === 0) {
-      this.fail(h2Error.protocol, "HEADERS on a stream not the client's");
+  /** The header block for stream `id` is whole (C2). */
+  private onBlock(id: number): void {
+    if (id <= this.lastStreamId) {
+      this.onTrailers(id);
       return;
     }
-    let start = at;
-    let end = at + length;
-    if ((flags & frameFlag.padded) !== 0) {
-      end -= length > 0 ? bytes[at]! : 0;
-      start++;
-    }
-    let dependsOn = -1;
-    if ((flags & frameFlag.priority) !== 0) {
-      if (start + 5 <= at + length) dependsOn = readU32(bytes, start) & streamIdMax;
-      start += 5;
-    }
-    if (start > end) {
-      const tooShort = start > at + length;
-      this.fail(tooShort ? h2Error.frameSize : h2Error.protocol, "HEADERS padding");
-      return;
-    }
-    if (dependsOn === id) {
-      this.fail(h2Error.protocol, "stream depends on itself");
-      return;
-    }
-    this.blockEndsStream = (flags & frameFlag.endStream) !== 0;
-    if ((flags & frameFlag.endHeaders) !== 0) {
-      this.onBlock(bytes, start, end, id);
-      return;
-    }
-    this.blockStream = id;
-    this.blockLength = 0;
-    this.continuations = 0;
-    this.addToBlock(bytes, start, end);
-  }
-
-  private onContinuation(
-    bytes: Uint8Array,
-    at: number,
-    length: number,
-    flags: number,
-    id: number,
-  ): void {
-    if (this.blockStream === 0) {
-      this.fail(h2Error.protocol, "CONTINUATION without HEADERS");
-      return;
-    }
-    if (++this.continuations > this.limits.continuationsMax) {
-      this.fail(h2Error.enhanceYourCalm, "too_many_continuations");
-      return;
-    }
-    if (!this.addToBlock(bytes, at, at + length)) return;
-    if ((flags & frameFlag.endHeaders) === 0) return;
-    const block = this.block!;
-    this.block = null;
-    this.blockStream = 0;
-    this.onBlock(block, 0, this.blockLength, id);
-  }
-
-  private addToBlock(bytes: Uint8Array, start: number, end: number): boolean {
-    const length = this.blockLength + (end - start);
-    if (length > this.limits.headerBlockBytesMax) {
-      this.fail(h2Error.enhanceYourCalm, "header block too large");
-      return false;
-    }
-    if (this.block === null || this.block.length < length) {
-      const wider = new Uint8Array(Math.max(length * 2, 1024));
-      if (this.block !== null) wider.set(this.block.subarray(0, this.blockLength));
-      this.block = wider;
-    }
-    this.block.set(bytes.subarray(start, end), this.blockLength);
-    this.blockLength = length;
-    return true;
-  }
-
-  /** One whole header block for stream `id` (C2). */
-  private onBlock(bytes: Uint8Array, start: number, end: number, id: number): void {
-    const generation = this.decoder.generation;
-    let head = id > this.lastStreamId ? this.heads.find(bytes, start, end, generation) : null;
-    if (head === null) {
-      this.list.clear();
-      if (!this.decoder.decode(bytes, start, end, this.list)) {
-        this.fail(h2Error.compression, "header block does not decode");
-        return;
-      }
-      if (id <= this.lastStreamId) {
-        this.onTrailers(id);
-        return;
-      }
-      if (this.drainPhase === 2) return; // told by GOAWAY: not processed, to be tried elsewhere
-      this.lastStreamId = id;
-      if (this.list.overflow) {
-        this.reject(id, h2Error.frameSize);
-        return;
-      }
-      head = buildHead(this.list.fields);
-      if (head === null) {
-        this.reject(id, h2Error.protocol);
-        return;
-      }
-      if (this.decoder.generation === generation) {
-        this.heads.keep(bytes, start, end, generation, head);
-      }
-    }
-    if (this.drainPhase === 2) return;
+    const head = this.headers.readHead();
+    // After the second GOAWAY: not processed, the client was told to try elsewhere.
+    if (head === -1 || this.drainPhase === 2) return;
     this.lastStreamId = id;
-    this.openStream(id, head);
+    if (typeof head === "number") this.reject(id, head);
+    else this.openStream(id, head);
   }
 
   private openStream(id: number, head: RequestHead): void {
@@ -414,24 +218,26 @@ export class Connection {
       this.reject(id, h2Error.enhanceYourCalm);
       return;
     }
-    if (this.blockEndsStream && head.contentLength > 0) {
+    if (this.headers.endsStream && head.contentLength > 0) {
       this.reject(id, h2Error.protocol);
       return;
     }
     const stream = this.dispatcher.accept(this, id, head);
     this.streams.set(id, stream);
-    stream.remoteClosed = this.blockEndsStream;
+    stream.remoteClosed = this.headers.endsStream;
     stream.start();
-    if (this.blockEndsStream && !stream.closed) this.endRemote(stream);
+    if (this.headers.endsStream && !stream.closed) this.endRemote(stream);
   }
 
   private onTrailers(id: number): void {
+    const areGood = this.headers.readTrailers();
+    if (areGood === -1) return;
     const stream = this.streams.get(id);
     if (stream === undefined) {
       this.onLateFrame(id, true);
     } else if (stream.remoteClosed) {
       this.fail(h2Error.streamClosed, "HEADERS on a half-closed stream");
-    } else if (!this.blockEndsStream || this.list.overflow || !areTrailers(this.list.fields)) {
+    } else if (!this.headers.endsStream || !areGood) {
       this.resetStream(stream, h2Error.protocol);
     } else if (stream.head.contentLength >= 0 && stream.bodyBytes !== stream.head.contentLength) {
       this.resetStream(stream, h2Error.protocol);
@@ -582,48 +388,15 @@ export class Connection {
       this.calm(this.guard.count(abuse.settings));
       return;
     }
-    this.settingsSeen = true;
+    this.vitals.isGreeted = true;
     if (this.calm(this.guard.count(abuse.settings))) return;
-    for (let i = at; i < at + length; i += 6) {
-      const error = this.applySetting((bytes[i]! << 8) | bytes[i + 1]!, readU32(bytes, i + 2));
-      if (error !== h2Error.noError) {
-        this.fail(error, "SETTINGS value");
-        return;
-      }
+    const error = applySettings(bytes, at, at + length, this);
+    if (error !== h2Error.noError) {
+      this.fail(error, "SETTINGS value");
+      return;
     }
     writeSettingsAck(this.outbound.out);
     this.outbound.touch();
-  }
-
-  private applySetting(id: number, value: number): number {
-    switch (id) {
-      case setting.headerTableSize:
-        this.outbound.encoder.setPeerTableBytes(value);
-        return h2Error.noError;
-      case setting.enablePush:
-        return value > 1 ? h2Error.protocol : h2Error.noError;
-      case setting.initialWindowSize:
-        if (value > windowBytesMax) return h2Error.flowControl;
-        return this.setInitialWindow(value) ? h2Error.noError : h2Error.flowControl;
-      case setting.maxFrameSize:
-        if (value < frameBytesDefault || value > frameBytesLargest) return h2Error.protocol;
-        // Larger frames would only make turns between streams coarser.
-        this.outbound.frameBytesMax = frameBytesDefault;
-        return h2Error.noError;
-      default:
-        return h2Error.noError;
-    }
-  }
-
-  private setInitialWindow(value: number): boolean {
-    const change = value - this.outbound.initialSendWindow;
-    this.outbound.initialSendWindow = value;
-    for (const stream of this.streams.values()) {
-      stream.sendWindow += change;
-      if (stream.sendWindow > windowBytesMax) return false;
-      if (change > 0) this.outbound.schedule(stream);
-    }
-    return true;
   }
 
   private onPing(bytes: Uint8Array, at: number, length: number, flags: number, id: number): void {
@@ -753,8 +526,8 @@ export class Connection {
     this.over = true;
     this.endReason = reason;
     for (const stream of [...this.streams.values()]) this.closeStream(stream, true);
-    this.partial = null;
-    this.block = null;
+    this.frames.release();
+    this.headers.release();
     this.dispatcher.connectionOver(this);
   }
 
@@ -776,7 +549,7 @@ export class Connection {
   }
 
   private onIdle(): void {
-    this.idleSince = -1;
+    this.vitals.becameIdle();
     if (this.drainPhase !== 2 || this.over) return;
     this.outbound.end();
     this.finish("drained");
@@ -786,48 +559,14 @@ export class Connection {
   sweep(now: number): void {
     if (this.over) return;
     this.guard.sweep();
-    const limits = this.limits;
-    if (this.readSinceSweep) {
-      this.readSinceSweep = false;
-      this.lastReadAt = now;
-      this.pingSentAt = -1;
-    } else {
-      this.outbound.shrink();
-    }
-    if (!this.settingsSeen && now - this.startedAt >= limits.firstFrameMs) {
-      this.abandon("no preface in time");
-    } else if (this.pingSentAt >= 0 && now - this.pingSentAt >= limits.keepAliveTimeoutMs) {
-      this.abandon("keepalive ping not acked");
-    } else if (this.isStuck(now)) {
-      this.abandon("slow reader");
-    } else {
-      this.sweepIdle(now);
-    }
-  }
-
-  private sweepIdle(now: number): void {
-    const limits = this.limits;
-    if (this.pingSentAt < 0 && now - this.lastReadAt >= limits.keepAliveIntervalMs) {
-      this.pingSentAt = now;
+    const verdict = this.vitals.look(now, this.streams.size);
+    if (verdict === "fine") return;
+    if (verdict === "drain") this.drain();
+    else if (verdict !== "ping") this.abandon(verdict.end);
+    else {
       writePing(this.outbound.out, false, pingKeepAlive, 0);
       this.outbound.touch();
     }
-    if (this.streams.size > 0) {
-      this.idleSince = -1;
-    } else if (this.idleSince < 0) {
-      this.idleSince = now;
-    } else if (limits.idleMs > 0 && now - this.idleSince >= limits.idleMs) {
-      this.drain();
-    }
-  }
-
-  /** Output waits and none left for too long. */
-  private isStuck(now: number): boolean {
-    if (!this.outbound.isWaiting || this.outbound.sentBytes !== this.progressBytes) {
-      this.progressBytes = this.outbound.sentBytes;
-      this.progressAt = now;
-    }
-    return now - this.progressAt >= this.limits.slowReaderMs;
   }
 
   /** Ends without a word: the peer does not read, or is not there. */

@@ -61,7 +61,7 @@ export class Outbound {
   readonly encoder = new HpackEncoder();
   initialSendWindow = windowBytesDefault;
   window = windowBytesDefault;
-  frameBytesMax = frameBytesDefault;
+  readonly frameBytesMax = frameBytesDefault;
   /** Bytes waiting in all streams' queues. */
   queuedBytes = 0;
   /** Bytes ever given to the sink: progress, for the slow-reader deadline. */

@@ -10,6 +10,8 @@
 import type { Connection } from "./connection.ts";
 import type { RequestHead } from "./request.ts";
 
+const noQueue: Uint8Array[] = [];
+
 export abstract class Stream {
   readonly connection: Connection;
   readonly id: number;
@@ -29,7 +31,8 @@ export abstract class Stream {
   localClosed = false;
   closed = false;
 
-  private queue: Uint8Array[] = [];
+  /** Most streams never queue anything: they share one empty queue. */
+  private queue: Uint8Array[] = noQueue;
   private queueHead = 0;
   private queueOffset = 0;
   queuedBytes = 0;
@@ -64,6 +67,7 @@ export abstract class Stream {
   /** Queues an array by reference (S4). */
   enqueue(part: Uint8Array): void {
     if (part.length === 0) return;
+    if (this.queue === noQueue) this.queue = [];
     this.queue.push(part);
     this.queuedBytes += part.length;
     this.connection.outbound.queuedBytes += part.length;
@@ -94,7 +98,7 @@ export abstract class Stream {
   dropQueue(): void {
     this.connection.outbound.queuedBytes -= this.queuedBytes;
     this.queuedBytes = 0;
-    this.queue = [];
+    this.queue = noQueue;
     this.queueHead = 0;
     this.queueOffset = 0;
   }
@@ -102,7 +106,7 @@ export abstract class Stream {
   /** Lets go of parts that left, seldom enough to stay linear. */
   private trimQueue(): void {
     if (this.queueHead === this.queue.length) {
-      this.queue = [];
+      this.queue = noQueue;
       this.queueHead = 0;
     } else if (this.queueHead > 64 && this.queueHead * 2 > this.queue.length) {
       this.queue.splice(0, this.queueHead);
