@@ -27,7 +27,7 @@ function open(disk: Disk, path: string, mode: OpenMode): Promise<File> {
 }
 
 for (const unsafeNoFsync of [false, true]) {
-  test(`files are written, read, renamed and removed (unsafeNoFsync ${unsafeNoFsync})`, async () => {
+  test(`files are written, read, renamed, removed (unsafeNoFsync ${unsafeNoFsync})`, async () => {
     const disk = createNodeDisk({ unsafeNoFsync });
     const directory = join(root, `d${unsafeNoFsync}`, "deep");
     await wait((done) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allNodes, applySimpleChange, emptyConfState, isVoter } from "./conf-change.ts";
+import { applySimpleChange, emptyConfState, isVoter } from "./conf-change.ts";
 import { ConfChangeType as T } from "./message.ts";
 
 test("simple changes keep a node in one role", () => {
@@ -16,7 +16,6 @@ test("simple changes keep a node in one role", () => {
   assert.equal(step(T.addLearner, 3n), "1|3");
   assert.equal(step(T.updateNode, 1n), "1|3");
   assert.equal(step(T.removeNode, 0n), "1|3");
-  assert.deepEqual(allNodes(conf), [1n, 3n]);
   assert.equal(isVoter(conf, 3n), false);
   assert.equal(step(T.removeNode, 3n), "1|");
   assert.throws(() => step(T.removeNode, 1n), /last voter/);

@@ -5,6 +5,7 @@ import type { ConfState, RaftId } from "./types.ts";
 // CC1  A node is a voter or a learner, never both.
 // CC2  A simple change alters the voters by one node at most, and never removes the last voter.
 
+/** @forTests */
 export const emptyConfState: ConfState = {
   voters: [],
   learners: [],
@@ -36,17 +37,6 @@ export function applySimpleChange(conf: ConfState, change: ConfChange): ConfStat
     case ConfChangeType.updateNode:
       return conf;
   }
-}
-
-/** Every node of the configuration, each once, in ascending order. */
-export function allNodes(conf: ConfState): RaftId[] {
-  const ids = new Set([
-    ...conf.voters,
-    ...conf.votersOutgoing,
-    ...conf.learners,
-    ...conf.learnersNext,
-  ]);
-  return [...ids].sort(byId);
 }
 
 /** Whether the node counts in elections: a voter of either half of a joint configuration. */

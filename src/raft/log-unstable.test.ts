@@ -21,7 +21,7 @@ test("several syncs may be outstanding and each proves its own entries", () => {
   assert.equal(log.offset, 4);
 });
 
-test("a sync proves nothing for an entry that was replaced meanwhile, even at the same index", () => {
+test("a sync proves nothing for an entry replaced meanwhile, even at the same index", () => {
   const log = new UnstableLog(0);
   push(log, 1, 1, 2, 3);
   log.handOut(1);

@@ -1,28 +1,9 @@
 import type { Entry, RaftId, Snapshot } from "./types.ts";
 
-/** etcd's raftpb.MessageType numbers of the messages that travel between members. */
-export const MessageType = {
-  propose: 2,
-  append: 3,
-  appendResponse: 4,
-  vote: 5,
-  voteResponse: 6,
-  snapshot: 7,
-  heartbeat: 8,
-  heartbeatResponse: 9,
-  transferLeader: 13,
-  timeoutNow: 14,
-  readIndex: 15,
-  readIndexResponse: 16,
-  preVote: 17,
-  preVoteResponse: 18,
-  forgetLeader: 23,
-} as const;
-export type MessageType = (typeof MessageType)[keyof typeof MessageType];
-
 /** One message between raft nodes, with raftpb.Message's meanings. Never changes once made. */
 export interface Message {
-  readonly type: MessageType;
+  /** A raftpb.MessageType. */
+  readonly type: number;
   readonly to: RaftId;
   readonly from: RaftId;
   readonly term: number;

@@ -7,12 +7,12 @@ import type { RaftId } from "./types.ts";
 
 export type VoteResult = "pending" | "won" | "lost";
 
-/** How many of `count` voters make a majority. */
+/** How many of `count` voters make a majority. @forTests */
 export function majority(count: number): number {
   return Math.floor(count / 2) + 1;
 }
 
-/** The highest index that a majority of `voters` acknowledged; Infinity for no voters. */
+/** The highest index that a majority of `voters` acknowledged; Infinity for no voters. @forTests */
 export function majorityCommitted(
   voters: readonly RaftId[],
   matchOf: (id: RaftId) => number,
@@ -23,7 +23,10 @@ export function majorityCommitted(
   return matches[majority(voters.length) - 1]!;
 }
 
-/** The result of a vote among `voters`; `voteOf` is undefined while a voter has not answered. */
+/**
+ * The result of a vote among `voters`; `voteOf` is undefined while a voter has not answered.
+ * @forTests
+ */
 export function majorityVote(
   voters: readonly RaftId[],
   voteOf: (id: RaftId) => boolean | undefined,

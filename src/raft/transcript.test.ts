@@ -31,7 +31,7 @@ class Session {
 
   readonly #commands: Record<string, (...args: string[]) => string> = {
     set: (name, value) => {
-      this.#config = { ...this.#config, [name!]: value === "true" || Number(value) };
+      this.#config = { ...this.#config, [name]: value === "true" || Number(value) };
       this.#node = this.#start();
       return "ok";
     },

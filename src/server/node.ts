@@ -18,7 +18,7 @@ import type { Wal } from "./wal/wal.ts";
 // N3  One WAL append per Ready, at the end of a turn; the next batch fills while the disk works.
 // N4  After a failure of the disk nothing more is written, applied or answered.
 
-export const nodeLimits = {
+const nodeLimits = {
   /** Committed entries that may wait to be applied before proposals are refused (as in etcd). */
   applyGapMax: 5000,
   /** Applying longer than this in one turn goes on in the next one. */

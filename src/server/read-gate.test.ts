@@ -71,7 +71,7 @@ test("an answer to an earlier attempt is ignored: each attempt has a new context
   assert.deepEqual(log, ["a: read"]);
 });
 
-test("reads fail with etcd's texts: timeout, applied index too slow, leader changed, stopped", () => {
+test("reads fail with the texts of etcd: timeout, slow apply, leader changed, stopped", () => {
   const { gate, read, request, asked, log } = setUp();
   read("unanswered");
   gate.begin(request);

@@ -123,7 +123,7 @@ export class SimDisk {
     };
   }
 
-  /** Power is lost: what was not synced survives in parts (SD1, SD2). The process must be ended too. */
+  /** Power is lost: what was not synced survives in parts (SD1, SD2). End the process as well. */
   crash(): void {
     const survivors = this.#random.below(this.#unsynced.length + 1);
     for (const operation of this.#unsynced.slice(0, survivors)) operation.run(this.#syncedNames);

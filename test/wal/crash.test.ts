@@ -12,7 +12,7 @@ interface Progress {
   releasedTo: number;
 }
 
-/** Appends a few dozen batches of all kinds, pipelined, with conflicts, releases and segment changes. */
+/** Appends dozens of batches of all kinds, pipelined, with conflicts, releases, segment changes. */
 function script(world: WalWorld, progress: Progress, startTerm: number): void {
   const opened = world.open({ inlineEntriesMax: 1 });
   if (opened === null || opened instanceof Error) return;

@@ -78,7 +78,7 @@ test("a log cut at any byte keeps exactly the whole frames before the cut, or is
       const files = [...log.files.slice(0, i), [path, whole.slice(0, cut)] as [string, Uint8Array]];
       const result = recover(files);
       if (result instanceof WalCorruptError) {
-        // Only a segment that has lost its header is refused: it was durable before it had its name.
+        // Only a segment without its header is refused: it was durable before it had its name.
         assert.ok(cut < 512, `cut of ${path} at ${cut}: ${result.message}`);
         refused++;
         continue;

@@ -10,9 +10,10 @@ import type { Entry, EntryType, HardState } from "../../raft/types.ts";
 //      frame.
 
 export const walVersion = 1;
+/** @forTests */
 export const sectorBytes = 512;
-export const frameHeaderBytes = 72;
-export const segmentHeaderBytes = 80;
+const frameHeaderBytes = 72;
+const segmentHeaderBytes = 80;
 const entryHeaderBytes = 16;
 const frameMagic = 0x4c415751; // "QWAL"
 const segmentMagic = 0x47455351; // "QSEG"
@@ -255,6 +256,7 @@ export function decodeEntries(
 /**
  * The first word of each sector of frame `sequence` (WF1). No byte of it is 0, so zeros are never
  * close to it.
+ * @forTests
  */
 export function stampOf(sequence: number, nonce: number): number {
   let hash = (sequence ^ nonce ^ Math.floor(sequence / 0x100000000)) >>> 0;

@@ -34,7 +34,7 @@ export interface WalSettings {
   readonly zeroChunkBytes: number;
 }
 
-export const walDefaults: WalSettings = {
+const walDefaults: WalSettings = {
   segmentBytes: 64 * 1024 * 1024,
   firstSegmentBytes: 4 * 1024 * 1024,
   paddingBytes: 4096,

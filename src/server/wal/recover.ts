@@ -5,9 +5,10 @@ import type { FrameHeader, SegmentHeader } from "./format.ts";
 import { FrameIndex } from "./frame-index.ts";
 import type { SegmentName } from "./names.ts";
 
-// RC1  Only an unfinished write at the very end is dropped; anything else that is wrong refuses (D2).
+// RC1  Only an unfinished write at the very end is dropped; anything else that is wrong is refused
+//      (D2).
 // RC2  Segments follow each other without a gap, each starting where the one before ended.
-// RC3  At most one write is under way at any time, so behind an unfinished frame there is no newer one.
+// RC3  At most one write is under way at any time, so no newer frame is behind an unfinished one.
 
 /** The log on disk is not what was written: the member must not start. */
 export class WalCorruptError extends Error {
@@ -70,7 +71,7 @@ export class Recovery {
     this.frameCounts.set(name.segment, count);
   }
 
-  /** All segments were added. Throws WalCorruptError when the end is not a mere unfinished write. */
+  /** All segments were added. Throws WalCorruptError when its end is not a mere cut-off write. */
   finish(): void {
     const tail = this.#tail;
     if (tail === null) return;
@@ -171,7 +172,7 @@ export class Recovery {
     this.lastIndex = lastIndex;
   }
 
-  /** A newer frame behind the end means that the end is damage, not a write that was cut short (RC3). */
+  /** A newer frame behind the end: then the end is damage, not a write that was cut short (RC3). */
   #refuseLaterFrames(tail: { file: string; at: number; bytes: Uint8Array; header: SegmentHeader }) {
     const { file, bytes, header } = tail;
     const context = { ...header, checksum: this.#options.checksum };
