@@ -54,6 +54,17 @@ export class WatchableStore implements EventListener {
   private backlog: MvccEvent[] = [];
   private isFlushPlanned = false;
   private isRoundPlanned = false;
+  // One function each for all turns.
+  private readonly endTurn = (): void => {
+    this.isFlushPlanned = false;
+    this.flush();
+  };
+  private readonly runRound = (): void => {
+    this.isRoundPlanned = false;
+    this.flush();
+    syncRound(this);
+    if (this.unsynced.size > 0) this.planRound();
+  };
   private readonly lists: WatcherList[] = [];
   private readonly touched: Watcher[] = [];
 
@@ -137,10 +148,7 @@ export class WatchableStore implements EventListener {
       this.flush();
     } else if (!this.isFlushPlanned) {
       this.isFlushPlanned = true;
-      this.turn.atEnd(() => {
-        this.isFlushPlanned = false;
-        this.flush();
-      });
+      this.turn.atEnd(this.endTurn);
     }
   }
 
@@ -225,12 +233,7 @@ export class WatchableStore implements EventListener {
   private planRound(): void {
     if (this.isRoundPlanned) return;
     this.isRoundPlanned = true;
-    this.turn.next(() => {
-      this.isRoundPlanned = false;
-      this.flush();
-      syncRound(this);
-      if (this.unsynced.size > 0) this.planRound();
-    });
+    this.turn.next(this.runRound);
   }
 
   private pickId(stream: WatchStream, wanted: number): number {
