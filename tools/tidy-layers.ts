@@ -33,7 +33,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   [server("lease")]: [...rows, contract],
   [server("auth")]: rows,
   [server("member")]: rows,
-  [server("metrics")]: [base],
+  [server("metrics")]: [base, server("backend")],
   [server("apply")]: [...state, raft, server("metrics")],
   [server("http")]: [base, http2, server("metrics")],
   [server("rpc")]: [

@@ -2,7 +2,6 @@
 
 import { readFileSync } from "node:fs";
 import { errNoLeader, grpcCode } from "../base/etcd-errors.ts";
-import { MetricRegistry } from "../base/metrics.ts";
 import { clusterVersion, etcdVersion } from "../base/version.ts";
 import { HeaderCodec } from "../codec/header.ts";
 import { DecodeError } from "../codec/reader.ts";
@@ -13,8 +12,8 @@ import type { Backend } from "./backend/backend.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { createHttpHandlers } from "./http/handlers.ts";
 import type { HealthSource } from "./http/health-source.ts";
-import { createServerMetrics } from "./metrics/names.ts";
-import { registerProcessMetrics } from "./metrics/process-metrics.ts";
+import type { MemberMetrics } from "./member-metrics.ts";
+import { registerGrpcMetrics } from "./metrics/names.ts";
 import type { Node } from "./node.ts";
 import { Answers } from "./rpc/answers.ts";
 import { createClusterService } from "./rpc/cluster.ts";
@@ -38,6 +37,7 @@ export interface PortParts {
   readonly node: Node;
   readonly proposer: Proposer;
   readonly guard: SpaceGuard;
+  readonly metrics: MemberMetrics;
 }
 
 /** A gRPC message may be this much larger than --max-request-bytes. */
@@ -47,13 +47,13 @@ const grpcOverheadBytes = 512 * 1024;
 export class Ports {
   readonly #parts: PortParts;
   readonly #client: ClientPort;
+  /** --listen-metrics-urls */
+  readonly #metrics: ClientPort;
 
   constructor(parts: PortParts) {
     this.#parts = parts;
     const { config, io } = parts;
-    const registry = new MetricRegistry();
-    const metrics = createServerMetrics(registry);
-    registerProcessMetrics(registry, io.processStats);
+    const { registry, server: metrics } = parts.metrics;
     const handlers = createHttpHandlers({ health: healthSource(parts), registry, metrics });
     const tls = readTls(config);
     this.#client = createGrpcServer({
@@ -69,18 +69,24 @@ export class Ports {
       },
       ...(tls === null ? {} : { tls }),
     });
+    registerGrpcMetrics(registry, this.#client.methods, this.#client.stats);
+    this.#metrics = createGrpcServer({
+      ...{ clock: io.clock, turn: io.turn, log: io.log },
+      methods: [],
+      http: handlers.metricsOnly,
+      ...(tls === null ? {} : { tls }),
+    });
   }
 
   /** Opens every client URL; rejects with the first failure. */
   async listen(): Promise<void> {
     const { config, io } = this.#parts;
+    for (const url of config.listenMetricsUrls) {
+      await listenOn(this.#metrics, url.text);
+      io.log.info("serving metrics", { address: url.text });
+    }
     for (const url of config.listenClientUrls) {
-      await new Promise<void>((resolve, reject) => {
-        this.#client.listen(url.text, (error) => {
-          if (error === null) resolve();
-          else reject(error);
-        });
-      });
+      await listenOn(this.#client, url.text);
       const message = config.tls.certFile
         ? "serving client traffic securely"
         : "serving client traffic insecurely; this is strongly discouraged!";
@@ -88,11 +94,22 @@ export class Ports {
     }
   }
 
-  close(graceMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#client.close(graceMs, resolve);
-    });
+  async close(graceMs: number): Promise<void> {
+    for (const port of [this.#client, this.#metrics]) {
+      await new Promise<void>((resolve) => {
+        port.close(graceMs, resolve);
+      });
+    }
   }
+}
+
+function listenOn(port: ClientPort, url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    port.listen(url, (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
 }
 
 function createMethods(parts: PortParts): GrpcMethod[] {

@@ -18,6 +18,8 @@ import type { ServerConfig } from "./config/config.ts";
 import { checkBootstrap, parseInitialCluster } from "./config/initial-cluster.ts";
 import { openDataDirectory } from "./member-dir.ts";
 import { decodeMember } from "./member/member.ts";
+import { MemberMetrics } from "./member-metrics.ts";
+import { measureBackend, measureDisk } from "./metrics/measured.ts";
 import type { Node } from "./node.ts";
 import { RaftProposer } from "./proposer.ts";
 import { publish } from "./publish.ts";
@@ -47,6 +49,7 @@ const closeGraceMs = 5000;
 class MemberServer implements RunningServer {
   readonly #config: ServerConfig;
   readonly #io: ServerIo;
+  readonly #metrics: MemberMetrics;
   #directory: { release(): void } | null = null;
   #backend: Backend | null = null;
   #state: State | null = null;
@@ -61,6 +64,7 @@ class MemberServer implements RunningServer {
   constructor(config: ServerConfig, io: ServerIo) {
     this.#config = config;
     this.#io = io;
+    this.#metrics = new MemberMetrics(config, io.processStats);
   }
 
   async start(): Promise<void> {
@@ -69,7 +73,8 @@ class MemberServer implements RunningServer {
     const directory = openDataDirectory(config.dataDir, () => identifyNew(config), log);
     this.#directory = directory;
     const { identity } = directory;
-    const backend = openLmdbBackend({ directory: directory.backendPath, turn });
+    const lmdb = openLmdbBackend({ directory: directory.backendPath, turn });
+    const backend = measureBackend(lmdb, clock, this.#metrics.disk);
     this.#backend = backend;
     const state = loadState({
       ...{ config, backend, clock, turn, random, log, checksum: nodeChecksum },
@@ -81,10 +86,12 @@ class MemberServer implements RunningServer {
     log.info("kvstore restored", { "current-rev": state.store.currentRevision });
     const started = await this.#createNode(state, identity, directory.walPath);
     this.#connect(state, started);
+    this.#metrics.connect({ state, backend, node: started.node });
     this.#ports = new Ports({
       ...{ config, io: this.#io, state, backend, node: started.node },
       proposer: must(this.#proposer),
       guard: must(this.#guard),
+      metrics: this.#metrics,
     });
     await this.#runUntilPublished(started.node);
     log.info("ready to serve client requests");
@@ -128,7 +135,11 @@ class MemberServer implements RunningServer {
       createNode(
         {
           ...{ clock, turn, log, random, walDirectory, checksum: nodeChecksum },
-          disk: createNodeDisk({ unsafeNoFsync: config.unsafeNoFsync }),
+          disk: measureDisk(
+            createNodeDisk({ unsafeNoFsync: config.unsafeNoFsync }),
+            clock,
+            this.#metrics.disk,
+          ),
           clusterId: identity.clusterId,
           memberId: identity.memberId,
           tickMs: config.heartbeatIntervalMs,
@@ -139,6 +150,7 @@ class MemberServer implements RunningServer {
           apply: this.#apply,
           applyConfChange: this.#applyConfChange,
           leaderChanged: (leadership) => {
+            if (leadership.leader !== 0n) this.#metrics.server.leaderChanges.value++;
             this.#leaderChanged(leadership.role === "leader");
           },
           fatal: this.#fatal,

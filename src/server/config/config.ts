@@ -25,7 +25,6 @@ export interface ServerConfig {
   readonly electionTimeoutMs: number;
   readonly listenPeerUrls: readonly ConfigUrl[];
   readonly listenClientUrls: readonly ConfigUrl[];
-  readonly listenClientHttpUrls: readonly ConfigUrl[];
   readonly listenMetricsUrls: readonly ConfigUrl[];
   readonly advertiseClientUrls: readonly ConfigUrl[];
   readonly initialAdvertisePeerUrls: readonly ConfigUrl[];
@@ -235,7 +234,6 @@ type UrlSettings = Pick<
   ServerConfig,
   | "listenPeerUrls"
   | "listenClientUrls"
-  | "listenClientHttpUrls"
   | "listenMetricsUrls"
   | "advertiseClientUrls"
   | "initialAdvertisePeerUrls"
@@ -253,7 +251,6 @@ function buildUrls(values: FlagValues, name: string): UrlSettings {
   return {
     listenPeerUrls: values.urls("listen-peer-urls"),
     listenClientUrls: values.urls("listen-client-urls"),
-    listenClientHttpUrls: values.urls("listen-client-http-urls"),
     listenMetricsUrls: values.urls("listen-metrics-urls"),
     advertiseClientUrls: values.urls("advertise-client-urls"),
     initialAdvertisePeerUrls,

@@ -51,11 +51,7 @@ const member: Readonly<Record<string, FlagSpec>> = {
   "initial-election-tick-advance": off("bool", "true"),
   "listen-peer-urls": on("urls", "http://localhost:2380", "URLs to listen on for peers."),
   "listen-client-urls": on("urls", "http://localhost:2379", "URLs to listen on for clients."),
-  "listen-client-http-urls": on(
-    "urls",
-    "",
-    "URLs for HTTP alone; client URLs then take gRPC only.",
-  ),
+  "listen-client-http-urls": off("urls", ""),
   "listen-metrics-urls": on("urls", "", "Further URLs that answer only metrics and health."),
   "max-snapshots": typed(off("uint", "5"), "uint"),
   "max-wals": off("uint", "5"),

@@ -32,7 +32,7 @@ import type {
 } from "./types.ts";
 import { errCompacted, errFutureRev } from "../../base/etcd-errors.ts";
 import type { EtcdError } from "../../base/etcd-errors.ts";
-import { Slab, ValueSlabs } from "./value-slabs.ts";
+import { type Slab, ValueSlabs } from "./value-slabs.ts";
 
 /**
  * The multi-version key-value store: an index in memory over rows in the backend.
@@ -67,6 +67,8 @@ export class KvStore {
   /** Reads below it are refused; -1 when never compacted. */
   compactRevision = -1;
   isClosed = false;
+  /** Since the start, for metrics. */
+  readonly counts = { puts: 0, deletes: 0, txns: 0 };
   #listener: EventListener | null = null;
   readonly #txn: Txn;
   readonly #history: History;
@@ -116,6 +118,12 @@ export class KvStore {
   /** Called by the transaction as it ends with changes. */
   finish(revision: number, events: readonly MvccEvent[]): void {
     this.currentRevision = revision; // S1
+    const { counts } = this;
+    counts.txns++;
+    for (let i = 0; i < events.length; i++) {
+      if (events[i]!.isDelete) counts.deletes++;
+      else counts.puts++;
+    }
     this.#history.add(events);
     this.#listener?.committed(revision, events);
   }
