@@ -32,7 +32,7 @@ import { FrameReader } from "./frame-reader.ts";
 import type { FrameTaker } from "./frame-reader.ts";
 import { HeaderReader } from "./header-reader.ts";
 import type { Http2Limits } from "./limits.ts";
-import type { Sink } from "./outbound.ts";
+import type { BufferPool, Sink } from "./outbound.ts";
 import { Outbound } from "./outbound.ts";
 import { applySettings } from "./peer-settings.ts";
 import type { RequestHead } from "./request.ts";
@@ -55,6 +55,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly sink: Sink;
+  /** Shared by all connections. */
+  readonly pool: BufferPool;
   readonly dispatcher: Dispatcher;
 }
 
@@ -105,8 +107,11 @@ export class Connection implements FrameTaker {
     this.headers = new HeaderReader(this.limits, (code, debug) => {
       this.fail(code, debug);
     });
-    this.outbound = new Outbound(options.sink, options.turn, this.limits, () => {
-      this.beforeFlush();
+    this.outbound = new Outbound({
+      ...{ sink: options.sink, turn: options.turn, limits: this.limits, pool: options.pool },
+      beforeFlush: () => {
+        this.beforeFlush();
+      },
     });
     this.receiveWindow = this.limits.connectionWindowBytes;
     this.vitals = new Vitals(this.limits, this.outbound, this.clock.now());

@@ -11,6 +11,7 @@ import { isGrpcContentType, quote, startsAsGrpc } from "./grpc-text.ts";
 import { HttpStream } from "./http-stream.ts";
 import type { Http2Limits } from "./limits.ts";
 import type { Sink } from "./outbound.ts";
+import { BufferPool } from "./outbound.ts";
 import type { RequestHead } from "./request.ts";
 import type { Stream } from "./stream.ts";
 import type { GrpcMethod, HttpHandler } from "./types.ts";
@@ -44,6 +45,8 @@ export interface Peer {
 }
 
 const sweepMs = 1000;
+/** Large output buffers kept for reuse, about 1 MiB each. */
+const pooledBuffersMax = 8;
 
 export class GrpcServer implements Dispatcher {
   readonly deadlines: Deadlines;
@@ -52,6 +55,7 @@ export class GrpcServer implements Dispatcher {
   readonly connections = new Set<Connection>();
   private readonly services = new Set<string>();
   private readonly options: GrpcServerOptions;
+  private readonly pool = new BufferPool(pooledBuffersMax);
   private sweeper: Timer | null = null;
   private nextConnectionId = 1;
 
@@ -70,7 +74,7 @@ export class GrpcServer implements Dispatcher {
     const { limits, clock, turn } = this.options;
     const id = this.nextConnectionId++;
     const connection = new Connection({
-      ...{ id, limits, clock, turn, sink },
+      ...{ id, limits, clock, turn, sink, pool: this.pool },
       ...{ remote: peer.remote, commonName: peer.commonName, dispatcher: this },
     });
     this.connections.add(connection);

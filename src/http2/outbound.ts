@@ -52,8 +52,38 @@ export class ConstantBlock {
 }
 
 const bufferBytesFirst = 512;
-/** A buffer that grew above this is not kept. */
+/** A buffer above this is not kept by its connection, but lent from the pool. */
 const bufferBytesKept = 128 * 1024;
+const bufferRoundBytes = 256 * 1024;
+
+/** Large output buffers, shared by all connections: few have a large answer under way at once. */
+export class BufferPool {
+  private readonly free: Uint8Array[] = [];
+  private readonly countMax: number;
+
+  constructor(countMax: number) {
+    this.countMax = countMax;
+  }
+
+  take(bytesMin: number): Uint8Array {
+    const at = this.free.findIndex((buffer) => buffer.length >= bytesMin);
+    if (at >= 0) return this.free.splice(at, 1)[0]!;
+    return new Uint8Array(Math.ceil(bytesMin / bufferRoundBytes) * bufferRoundBytes);
+  }
+
+  give(buffer: Uint8Array): void {
+    if (this.free.length < this.countMax) this.free.push(buffer);
+  }
+}
+
+export interface OutboundDeps {
+  readonly sink: Sink;
+  readonly turn: Turn;
+  readonly limits: Http2Limits;
+  readonly pool: BufferPool;
+  /** Runs at the start of every flush: what it writes goes along. */
+  readonly beforeFlush: () => void;
+}
 
 export class Outbound {
   /** Where frames are written; `touch` afterwards. */
@@ -84,15 +114,17 @@ export class Outbound {
   private readonly sink: Sink;
   private readonly turn: Turn;
   private readonly limits: Http2Limits;
+  private readonly pool: BufferPool;
   private readonly beforeFlush: () => void;
   private readonly flushRun: () => void;
   private readonly touchRun: () => void;
 
-  constructor(sink: Sink, turn: Turn, limits: Http2Limits, beforeFlush: () => void) {
-    this.sink = sink;
-    this.turn = turn;
-    this.limits = limits;
-    this.beforeFlush = beforeFlush;
+  constructor(deps: OutboundDeps) {
+    this.sink = deps.sink;
+    this.turn = deps.turn;
+    this.limits = deps.limits;
+    this.pool = deps.pool;
+    this.beforeFlush = deps.beforeFlush;
     this.flushRun = () => {
       this.flush();
     };
@@ -231,6 +263,7 @@ export class Outbound {
   /** Moves queued DATA to `out`, one frame per stream and round, within the turn's bounds (O3). */
   private pump(): void {
     let budget = this.limits.connectionTurnBytesMax;
+    this.makeRoom(Math.min(this.queuedBytes, this.window, budget));
     while (this.ring.size > 0 && this.window > 0 && budget > 0) {
       const stream = this.ring.shift()!;
       stream.inRing = false;
@@ -259,6 +292,16 @@ export class Outbound {
       }
     }
     this.endRound();
+  }
+
+  /** Room for `dataBytes` of DATA frames at once, instead of by doubling. */
+  private makeRoom(dataBytes: number): void {
+    const frames = dataBytes / this.frameBytesMax + this.ring.size + 1;
+    const wanted = this.out.length + Math.ceil(dataBytes + frames * frameHeaderBytes);
+    if (wanted <= bufferBytesKept || wanted <= this.out.bytes.length) return;
+    const large = this.pool.take(wanted);
+    large.set(this.out.bytes.subarray(0, this.out.length));
+    this.out.bytes = large;
   }
 
   private endRound(): void {
@@ -322,6 +365,7 @@ export class Outbound {
       out.bytes = this.spare ?? new Uint8Array(bufferBytesFirst);
       this.spare = null;
     } else if (whole.length > bufferBytesKept) {
+      this.pool.give(whole);
       out.bytes = new Uint8Array(bufferBytesFirst);
     }
   }
@@ -332,6 +376,7 @@ export class Outbound {
     if (was === null) return;
     this.busy = null;
     if (was.length <= bufferBytesKept) this.spare = was;
+    else this.pool.give(was);
     this.touch();
   }
 }

@@ -73,7 +73,7 @@ export function makeCertificate(commonName: string, ca?: TestCertificate): TestC
     .join("\n");
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
-    key: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    key: pair.privateKey.export({ type: "pkcs8", format: "pem" }),
     commonName,
   };
 }

@@ -9,8 +9,7 @@
 import { rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import type { Server, Socket } from "node:net";
-import { createServer, Socket as NetSocket } from "node:net";
-const shared = new Uint8Array(65536);
+import { createServer } from "node:net";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 import { createServer as createTlsServer } from "node:tls";
 import type { Logger } from "../../base/log.ts";
@@ -50,6 +49,13 @@ export interface ListenerDeps {
   readonly stats: TransportStats;
   readonly tls?: TlsOptions;
 }
+
+/** What accepting a socket told of it. */
+interface Origin {
+  readonly isTls: boolean;
+  readonly commonName: string;
+}
+const plain: Origin = { isTls: false, commonName: "" };
 
 export class Listener {
   private readonly deps: ListenerDeps;
@@ -132,23 +138,7 @@ export class Listener {
       if (this.closing !== null && this.sockets.size === 0) this.closing();
     });
     if (isTls) this.shake(socket);
-    else this.sniffX(socket);
-  }
-  private sniffX(raw: Socket): void {
-    raw.pause();
-    const handle = (raw as any)._handle;
-    (raw as any)._handle = null;
-    const SocketAny = NetSocket as any;
-    let receive: any = null;
-    const socket: Socket = new SocketAny({ handle, onread: { buffer: shared, callback: (n: number, buf: Uint8Array) => { receive(buf.subarray(0, n)); return true; } } });
-    const { stats, clock, limits } = this.deps;
-    const sink = new SocketSink(socket, false, { stats, clock, lingerMs: limits.lingerMs });
-    const connection = this.deps.grpc.connect(sink, { remote: "x", commonName: "" });
-    sink.onDrained = () => { connection.outbound.drained(); };
-    receive = (c: Uint8Array) => connection.receive(c);
-    socket.on("error", () => {});
-    socket.on("close", () => connection.disconnected("c"));
-    socket.resume();
+    else this.sniff(socket, plain);
   }
 
   // ---- TLS
@@ -191,14 +181,15 @@ export class Listener {
       this.deps.log.debug("connection failed", { error: error.message });
     });
     this.deps.stats.handshakesPending--;
-    if (socket.alpnProtocol === "h2") this.serveHttp2(socket, true, []);
-    else this.sniff(socket, true);
+    const origin = { isTls: true, commonName: commonNameOf(socket) };
+    if (socket.alpnProtocol === "h2") this.serveHttp2(socket, origin, []);
+    else this.sniff(socket, origin);
   }
 
   // ---- which protocol
 
   /** Waits for the first bytes: HTTP/2's preface, or anything else (LI2). */
-  private sniff(socket: Socket, isTls: boolean): void {
+  private sniff(socket: Socket, origin: Origin): void {
     const seen: Uint8Array[] = [];
     let matched = 0;
     const timer = this.deps.clock.after(this.deps.limits.firstBytesMs, () => {
@@ -219,7 +210,7 @@ export class Listener {
       socket.off("data", onData);
       socket.off("close", onClose);
       if (matched === preface.length) {
-        this.serveHttp2(socket, isTls, seen);
+        this.serveHttp2(socket, origin, seen);
       } else {
         this.serveHttp1(socket, seen);
       }
@@ -235,12 +226,12 @@ export class Listener {
     socket.resume();
   }
 
-  private serveHttp2(socket: Socket, isTls: boolean, seen: readonly Uint8Array[]): void {
+  private serveHttp2(socket: Socket, origin: Origin, seen: readonly Uint8Array[]): void {
     const { stats, clock, limits } = this.deps;
-    const sink = new SocketSink(socket, isTls, { stats, clock, lingerMs: limits.lingerMs });
+    const sink = new SocketSink(socket, origin.isTls, { stats, clock, lingerMs: limits.lingerMs });
     const connection = this.deps.grpc.connect(sink, {
       remote: remoteText(socket),
-      commonName: isTls ? commonNameOf(socket as TLSSocket) : "",
+      commonName: origin.commonName,
     });
     sink.onDrained = () => {
       connection.outbound.drained();
