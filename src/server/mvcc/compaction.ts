@@ -22,7 +22,7 @@ export const keyScheduledCompact = utf8("scheduledCompactRev");
 export const keyFinishedCompact = utf8("finishedCompactRev");
 
 /** Looking at this many keys costs about as much as removing one row. */
-const keysPerRemoval = 16;
+const keysPerRemoval = 4;
 
 interface Job {
   readonly revision: number;

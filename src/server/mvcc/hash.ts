@@ -103,10 +103,12 @@ export class Hasher {
     done: () => void,
   ): void {
     const store = this.#store;
+    const { hashRowsPerTurn, compactionBatchLimit, compactionSleepMs } = store.limits;
+    const pauseMs = (compactionSleepMs * hashRowsPerTurn) / compactionBatchLimit;
     // The index is pruned already: what is still in it is what was kept.
     const keptRecord = (keyId: number): number => store.index.recordAt(keyId, revision);
     const options = { compactRevision: previous, hashRevision: revision, keptRecord };
-    new RowHash(store, view, options, store.limits.compactionSleepMs).run((rows) => {
+    new RowHash(store, view, options, pauseMs).run((rows) => {
       view.close();
       const hash = keepsAny ? rows.kept : rows.all;
       this.#stored.push({ hash, compactRevision: previous, hashRevision: revision });

@@ -1,12 +1,15 @@
 import type { KeyTable } from "./key-table.ts";
 
 /**
- * Sorts many key ids by their keys' bytes, for filling the tree at once: radix-like, five bytes per
- * level behind the group's common prefix, each level one native sort of 64-bit numbers (40 bits of
- * key, 24 bits of position). A comparison function would cost several times as much.
+ * Sorts many key ids by their keys' bytes, for filling the tree at once: radix-like, five or six
+ * bytes per level behind the group's common prefix, each level one native sort of 64-bit numbers
+ * made of those bytes and a position. A comparison function would cost several times as much.
  */
 
 const groupMax = 1 << 24;
+/** Up to here positions take 16 bits and leave 48 for the key, else 24 and 40. */
+const mediumMax = 1 << 16;
+const sampleCount = 16;
 const smallMax = 24;
 
 interface Group {
@@ -38,27 +41,22 @@ class Sorter {
 
   sortGroup(group: Group, pending: Group[]): void {
     const { from, to } = group;
-    const keys = this.#keys;
     const ids = this.#ids;
     const n = to - from;
-    const depth = this.#commonPrefix(group);
+    const positionBits = n > mediumMax ? 24 : 16;
     this.#reserve(n);
     const words = this.#words;
     const copy = this.#copy;
-    for (let i = 0; i < n; i++) {
-      const id = ids[from + i]!;
-      copy[i] = id;
-      words[2 * i + 1] = keys.headAt(id, depth);
-      words[2 * i] = ((Math.max(0, keys.byteAt(id, depth + 4)) << 24) | i) >>> 0;
-    }
+    const depth = this.#readWords(group, positionBits);
     new BigUint64Array(words.buffer, 0, n).sort();
-    for (let i = 0; i < n; i++) ids[from + i] = copy[words[2 * i]! & 0xff_ffff]!;
+    const mask = 2 ** positionBits - 1;
+    for (let i = 0; i < n; i++) ids[from + i] = copy[words[2 * i]! & mask]!;
     let start = 0;
     for (let i = 1; i <= n; i++) {
       const same =
         i < n &&
         words[2 * i + 1] === words[2 * start + 1] &&
-        words[2 * i]! >>> 24 === words[2 * start]! >>> 24;
+        words[2 * i]! >>> positionBits === words[2 * start]! >>> positionBits;
       if (same) continue;
       // Zero padding cannot be told from zero bytes: a group that stays whole is split by one
       // byte, where the end of a key counts as smaller than any byte.
@@ -68,16 +66,35 @@ class Sorter {
     }
   }
 
-  /** Bytes all keys of the group share, at least the group's depth. */
-  #commonPrefix(group: Group): number {
+  /** Makes the numbers to sort; returns how many bytes all keys of the group share. */
+  #readWords(group: Group, positionBits: number): number {
+    const { from, to } = group;
     const keys = this.#keys;
-    const first = keys.copy(this.#ids[group.from]!);
-    let common = first.length;
-    for (let i = group.from + 1; i < group.to && common > group.depth; i++) {
-      keys.compareFrom(this.#ids[i]!, first, group.depth);
-      if (keys.common < common) common = keys.common;
+    const ids = this.#ids;
+    const words = this.#words;
+    const first = keys.copy(ids[from]!);
+    // A sample tells the common prefix; a key that shares less starts the pass again.
+    const step = Math.max(1, Math.floor((to - from) / sampleCount));
+    let depth = first.length;
+    for (let i = from; i < to; i += step) {
+      keys.compareFrom(ids[i]!, first, group.depth);
+      depth = Math.min(depth, keys.common);
     }
-    return common;
+    for (let i = 0; i < to - from; i++) {
+      const id = ids[from + i]!;
+      keys.compareFrom(id, first, group.depth);
+      if (keys.common < depth) {
+        depth = keys.common;
+        i = -1;
+        continue;
+      }
+      this.#copy[i] = id;
+      words[2 * i + 1] = keys.headAt(id, depth);
+      let rest = Math.max(0, keys.byteAt(id, depth + 4));
+      if (positionBits === 16) rest = (rest << 8) | Math.max(0, keys.byteAt(id, depth + 5));
+      words[2 * i] = ((rest << positionBits) | i) >>> 0;
+    }
+    return depth;
   }
 
   insertionSort(group: Group): void {
@@ -115,6 +132,18 @@ class Sorter {
       const to = group.from + starts[i + 1]!;
       if (to - from > 1) pending.push({ from, to, depth });
     }
+  }
+
+  /** Bytes all keys of the group share, at least the group's depth. */
+  #commonPrefix(group: Group): number {
+    const keys = this.#keys;
+    const first = keys.copy(this.#ids[group.from]!);
+    let common = first.length;
+    for (let i = group.from + 1; i < group.to && common > group.depth; i++) {
+      keys.compareFrom(this.#ids[i]!, first, group.depth);
+      if (keys.common < common) common = keys.common;
+    }
+    return common;
   }
 
   #reserve(n: number): void {

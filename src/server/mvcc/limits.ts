@@ -27,6 +27,6 @@ export const storeLimits: StoreLimits = {
   rangeBytesInFlightMax: 512 << 20,
   compactionBatchLimit: 1000,
   compactionSleepMs: 10,
-  hashRowsPerTurn: 1000,
+  hashRowsPerTurn: 500,
   compactionHashesMax: 10,
 };
