@@ -24,7 +24,7 @@ const nodeLimits = {
   /** Applying longer than this in one turn goes on in the next one. */
   applySliceMs: 5,
   /** Entries between two looks at the clock. */
-  applyEntriesPerCheck: 32,
+  applyEntriesPerCheck: 8,
   /** Applied entries between two trims of the in-memory log (as in etcd). */
   trimEntries: 100,
 } as const;
@@ -224,6 +224,7 @@ export class Node {
     let isLate = false;
     while (!this.#isStopped && !isLate && (this.#raft.hasReady() || this.#toApply.length > 0)) {
       if (this.#raft.hasReady()) this.#handle(this.#raft.ready());
+      if (this.#isStopped) break; // the write in handle() failed (N4)
       isLate = this.#applySlice(deadline);
       this.#settle();
     }

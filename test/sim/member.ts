@@ -1,3 +1,4 @@
+import type { EtcdError } from "../../src/base/etcd-errors.ts";
 import type { Logger } from "../../src/base/log.ts";
 import type { Random, Turn } from "../../src/base/ports.ts";
 import { nodeChecksum } from "../../src/io/node-checksum.ts";
@@ -48,11 +49,17 @@ export class SimMember {
   readonly turn: Turn;
   state: BackendState;
   node: Node | null = null;
+  /** What waiters of proposals were told. */
+  readonly failures: string[] = [];
   /** Why the member ended by itself. */
   failure: Error | null = null;
   readonly #scheduler: Scheduler;
   readonly #onCommit: (state: BackendState) => void;
   readonly #random: Random;
+  readonly #applyMs: number;
+  /** The longest turn spent in applying, ms. */
+  applyTurnMsMax = 0;
+  #spentInTurn = 0;
 
   constructor(options: {
     scheduler: Scheduler;
@@ -62,10 +69,13 @@ export class SimMember {
     /** A backend commit became durable. */
     onCommit: (state: BackendState) => void;
     walSettings: Partial<WalSettings>;
+    /** How long applying one entry takes. */
+    applyMs?: number;
   }) {
     this.#scheduler = options.scheduler;
     this.#onCommit = options.onCommit;
     this.#random = options.random;
+    this.#applyMs = options.applyMs ?? 0;
     const { life, turn } = createLife(options.scheduler);
     this.life = life;
     this.turn = turn;
@@ -120,24 +130,46 @@ export class SimMember {
 
   /** Proposes a number; `answered` runs with null once it was applied. */
   propose(value: number, size: number, answered: () => void): boolean {
+    return this.tryPropose(value, size, answered) === null;
+  }
+
+  /** As propose, with the reason of a refusal. */
+  tryPropose(value: number, size: number, answered: () => void): EtcdError | null {
     const node = this.node!;
     const idLow = node.proposals.nextIdLow();
     const data = new Uint8Array(16 + size);
     const view = new DataView(data.buffer);
     view.setFloat64(0, idLow);
     view.setFloat64(8, value);
-    if (node.propose(data) !== null) return false;
-    node.proposals.register(idLow, { applied: answered, failed: () => undefined });
-    return true;
+    const error = node.propose(data);
+    if (error !== null) return error;
+    const failed = (failure: EtcdError): void => {
+      this.failures.push(failure.message);
+    };
+    node.proposals.register(idLow, { applied: answered, failed });
+    return null;
   }
 
   #apply(entry: Entry): void {
+    this.#spend();
     if (entry.data.length > 0) {
       const view = new DataView(entry.data.buffer, entry.data.byteOffset, entry.data.length);
       this.state.values.push(view.getFloat64(8));
       this.node!.proposals.applied(view.getFloat64(0), noResult);
     }
     this.#note(entry);
+  }
+
+  #spend(): void {
+    if (this.#applyMs === 0) return;
+    if (this.#spentInTurn === 0) {
+      this.turn.atEnd(() => {
+        this.#spentInTurn = 0;
+      });
+    }
+    this.#spentInTurn += this.#applyMs;
+    this.#scheduler.now += this.#applyMs;
+    this.applyTurnMsMax = Math.max(this.applyTurnMsMax, this.#spentInTurn);
   }
 
   #note(entry: Entry): void {

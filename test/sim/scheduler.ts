@@ -43,7 +43,7 @@ export class Scheduler {
     const event = this.#events.shift();
     if (event === undefined) return false;
     if (!event.life.isAlive || event.isCancelled) return true;
-    this.now = event.at;
+    this.now = Math.max(this.now, event.at); // work that takes time delays what follows
     try {
       event.run();
       event.life.endTurn();
@@ -54,8 +54,8 @@ export class Scheduler {
     return true;
   }
 
-  /** Runs until `isDone`, or until time or events run out; tells whether it became true. */
-  runUntil(isDone: () => boolean, untilMs = Infinity): boolean {
+  /** Runs until `isDone`, or until time (a minute) or events run out; tells whether it became true. */
+  runUntil(isDone: () => boolean, untilMs = this.now + 60_000): boolean {
     while (!isDone()) {
       const next = this.#events[0];
       if (next === undefined || next.at > untilMs) return false;
