@@ -9,7 +9,7 @@ import type { Logger } from "../base/log.ts";
  */
 
 /** Version of everything below `member/`, see docs/format.md. */
-export const formatVersion = 1;
+const formatVersion = 1;
 
 /** Blocking file operations, for the start of the process only. They throw what the system says. */
 export interface DirectoryFiles {

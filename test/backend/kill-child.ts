@@ -1,6 +1,6 @@
 /**
- * The process that gets killed: commits without pause, each commit rewriting one row in every bucket
- * and adding some, and prints the number of each one reported durable. With "defragment" it also
+ * The process that gets killed: commits without pause, each commit rewriting one row in every
+ * bucket and adding some, and prints the number of each one reported durable. With "defragment" it also
  * defragments over and over, and prints `d` at the end of each.
  */
 import { writeSync } from "node:fs";

@@ -48,7 +48,7 @@ const keyEncoder = {
   },
 };
 
-/** Values as they are. Reading gives a window on the library's buffer, which the next read reuses. */
+/** Values as they are. Reading gives a window on a buffer that the next read reuses. */
 const encoder = {
   encode: (value: Uint8Array): Uint8Array => value,
   decode: (bytes: Uint8Array, length: number): Uint8Array => windowOn(bytes, length),
@@ -82,10 +82,10 @@ function openBuckets(root: LmdbEnv["root"]): LmdbEnv {
 }
 
 /**
- * The file ends before its last page. That is sound if no row needs the missing pages (LMDB does not
- * write a page that was used and freed in one commit), and else the file was cut. LMDB reads through
- * its map, and a read behind the end of the file would end the process: so put zeros there, and see
- * whether all rows can be read.
+ * The file ends before its last page. That is sound if no row needs the missing pages (LMDB does
+ * not write a page that was used and freed in one commit), else the file was cut. LMDB reads through
+ * its map, and a read behind the end of the file would end the process: so put zeros there, and
+ * see whether all rows can be read.
  */
 function openShort(path: string, size: number, expected: number, root: LmdbEnv["root"]): LmdbEnv {
   truncateSync(path, expected);
