@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import * as http from "node:http";
 import * as http2 from "node:http2";
 import * as https from "node:https";
@@ -135,7 +135,7 @@ test("bytes that are neither protocol close the connection, nobody else's", asyn
 });
 
 test("a silent connection is closed in time, plain or in its handshake", async () => {
-  const listenerLimits = { firstBytesMs: 50, handshakeMs: 50 };
+  const listenerLimits = { firstBytesMs: 150, handshakeMs: 150 };
   await withServer("http://127.0.0.1:0", { listenerLimits }, async (port) => {
     await closed(net.connect(port, "127.0.0.1"));
     assert.equal(await echo(`127.0.0.1:${port}`), "hello");
@@ -147,6 +147,31 @@ test("a silent connection is closed in time, plain or in its handshake", async (
     assert.equal(server.stats.handshakesFailed, 1);
     assert.equal(await echo(`localhost:${port}`, trusting(certificate)), "hello");
   });
+});
+
+test("an HTTP/1.1 request that never ends, or is too large, is cut off", async () => {
+  const options = { http1Limits: { headersMs: 100, requestMs: 200, bodyBytesMax: 1000 } };
+  await withServer("http://127.0.0.1:0", options, async (port) => {
+    const slow = net.connect(port, "127.0.0.1");
+    slow.write("GET / HTTP/1.1\r\nHost: x\r\n");
+    const dribble = setInterval(() => slow.write("x: y\r\n"), 20);
+    await closed(slow);
+    clearInterval(dribble);
+    const large = http.request({ port, method: "POST", path: "/", agent: false });
+    large.write(Buffer.alloc(1001));
+    const { status } = await get(large);
+    assert.equal(status, 413);
+    assert.equal(await echo(`127.0.0.1:${port}`), "hello");
+  });
+});
+
+test("a unix socket left behind is replaced, any other file is not", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "http2-"));
+  const path = join(folder, "file");
+  writeFileSync(path, "precious");
+  await assert.rejects(listen(createEchoServer(), `unix://${path}`), /EADDRINUSE/);
+  assert.equal(readFileSync(path, "utf8"), "precious");
+  rmSync(folder, { recursive: true });
 });
 
 test("connections above the bounds are refused", async () => {

@@ -7,6 +7,7 @@ import { GrpcServer } from "../../http2/grpc.ts";
 import type { Http2Limits } from "../../http2/limits.ts";
 import { http2Defaults } from "../../http2/limits.ts";
 import type { GrpcMethod, HttpHandler } from "../../http2/types.ts";
+import type { Http1Limits } from "./http1.ts";
 import { createHttp1Server } from "./http1.ts";
 import type { ListenerLimits, TlsOptions } from "./listener.ts";
 import { Listener } from "./listener.ts";
@@ -20,6 +21,7 @@ export interface ClientPortOptions {
   readonly log: Logger;
   readonly limits?: Partial<Http2Limits>;
   readonly listenerLimits?: Partial<ListenerLimits>;
+  readonly http1Limits?: Partial<Http1Limits>;
   readonly tls?: TlsOptions;
 }
 
@@ -43,10 +45,13 @@ export const listenerDefaults: ListenerLimits = {
   tcpKeepAliveMs: 15_000,
 };
 
-const http1HeadersMs = 10_000;
-const http1RequestMs = 60_000;
-const http1IdleMs = 60_000;
-const http1HeaderBytesMax = 64 * 1024;
+export const http1Defaults: Http1Limits = {
+  headersMs: 10_000,
+  requestMs: 60_000,
+  idleMs: 60_000,
+  headerBytesMax: 64 * 1024,
+  bodyBytesMax: http2Defaults.httpBodyBytesMax,
+};
 
 export function createGrpcServer(options: ClientPortOptions): ClientPort {
   const limits: Http2Limits = { ...http2Defaults, ...options.limits };
@@ -61,12 +66,10 @@ export function createGrpcServer(options: ClientPortOptions): ClientPort {
     bytesOut: 0,
   };
   const grpc = new GrpcServer({ methods, http, limits, clock, turn, inflate });
+  const bodyBytesMax = limits.httpBodyBytesMax;
   const http1 = createHttp1Server(http, {
-    headersMs: http1HeadersMs,
-    requestMs: http1RequestMs,
-    idleMs: http1IdleMs,
-    headerBytesMax: http1HeaderBytesMax,
-    bodyBytesMax: limits.httpBodyBytesMax,
+    ...{ ...http1Defaults, bodyBytesMax },
+    ...options.http1Limits,
   });
   const listener = new Listener({
     ...{ grpc, http1, clock, log, stats },

@@ -12,6 +12,8 @@ export interface Http1Limits {
   readonly bodyBytesMax: number;
 }
 
+const checkMsMax = 1000;
+
 /** A server that is given its sockets: `emit("connection", socket)`. */
 export function createHttp1Server(handler: HttpHandler, limits: Http1Limits): Server {
   const server = createServer(
@@ -20,7 +22,7 @@ export function createHttp1Server(handler: HttpHandler, limits: Http1Limits): Se
       requestTimeout: limits.requestMs,
       keepAliveTimeout: limits.idleMs,
       maxHeaderSize: limits.headerBytesMax,
-      connectionsCheckingInterval: 1000,
+      connectionsCheckingInterval: Math.min(limits.headersMs, checkMsMax),
     },
     (request, response) => {
       readBody(request, limits.bodyBytesMax, (body) => {
@@ -42,6 +44,8 @@ export function createHttp1Server(handler: HttpHandler, limits: Http1Limits): Se
   // Nothing here is a tunnel: without listeners node would keep such sockets half-used.
   server.on("connect", (_request, socket) => socket.destroy());
   server.on("upgrade", (_request, socket) => socket.destroy());
+  // Deadlines are looked at from "listening" on, and this server never listens itself.
+  server.emit("listening");
   return server;
 }
 

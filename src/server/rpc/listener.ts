@@ -6,7 +6,7 @@
  * LI1  A socket is in `sockets` from accept to close; the connection bound counts these.
  * LI2  A socket that has not shown its protocol, or not ended its handshake, has a deadline.
  */
-import { rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import type { Server, Socket } from "node:net";
 import { createServer } from "node:net";
@@ -106,8 +106,7 @@ export class Listener {
     };
     const backlog = this.deps.limits.backlog;
     if (address.kind === "unix") {
-      // A file left by an earlier process would make the address look taken.
-      rmSync(address.path, { force: true });
+      removeSocketFile(address.path);
       server.listen({ path: address.path, backlog }, listening);
     } else if (address.host === "") {
       server.listen({ port: address.port, backlog }, listening);
@@ -248,6 +247,8 @@ export class Listener {
     socket.once("close", () => {
       sink.closed();
       connection.disconnected("connection closed");
+      const { remote, endReason } = connection;
+      this.deps.log.debug("connection ended", { remote, reason: endReason });
     });
     for (const chunk of seen) receive(chunk);
   }
@@ -269,9 +270,15 @@ export class Listener {
       done();
     };
     this.deps.grpc.drain();
-    this.deps.http1.closeIdleConnections();
+    this.deps.http1.close();
     if (this.sockets.size === 0) queueMicrotask(this.closing);
   }
+}
+
+/** A socket left by an earlier process would make the address look taken; a file is not ours. */
+function removeSocketFile(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isSocket() === true) rmSync(path, { force: true });
 }
 
 function toPem(text: string | Uint8Array): string | Buffer {
