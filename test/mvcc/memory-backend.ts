@@ -1,6 +1,5 @@
 import { compare, toBinaryString } from "../../src/base/bytes.ts";
 import type { Done } from "../../src/base/ports.ts";
-import { readU64 } from "../../src/server/mvcc/revision.ts";
 import type { Backend, Batch, Bucket, View } from "../../src/server/backend/backend.ts";
 
 type Rows = Map<string, { key: Uint8Array; value: Uint8Array }>;
@@ -11,10 +10,11 @@ export class MemoryBackend implements Backend {
   readonly #pending: { batch: Batch; done: Done }[] = [];
   openViews = 0;
 
-  /** What a restart after a crash finds: durable rows only. */
-  crashCopy(): MemoryBackend {
+  /** What a restart after a crash finds: durable rows, and up to `kept` commits not yet reported. */
+  crashCopy(kept = 0): MemoryBackend {
     const copy = new MemoryBackend();
     copy.#durable = this.#durable;
+    for (const { batch } of this.#pending.slice(0, kept)) copy.#apply(batch);
     return copy;
   }
 
@@ -30,8 +30,13 @@ export class MemoryBackend implements Backend {
   flush(): boolean {
     const next = this.#pending.shift();
     if (next === undefined) return false;
+    this.#apply(next.batch);
+    next.done(null);
+    return true;
+  }
+
+  #apply(batch: Batch): void {
     const durable = new Map(this.#durable); // copied, so views never change
-    const { batch } = next;
     const touched = new Set<Bucket>();
     for (let i = 0; i < batch.size; i++) {
       const bucket = batch.buckets[i]!;
@@ -43,8 +48,6 @@ export class MemoryBackend implements Backend {
       else durable.get(bucket)!.set(name, { key: batch.keys[i]!.slice(), value: value.slice() });
     }
     this.#durable = durable;
-    next.done(null);
-    return true;
   }
 
   view(): View {
@@ -64,7 +67,7 @@ export class MemoryBackend implements Backend {
       durable.get(bucket)?.get(toBinaryString(key))?.value.slice() ?? null;
     const index = get("meta", new TextEncoder().encode("consistent_index"));
     return {
-      consistentIndex: index === null ? 0 : readU64(index, 0),
+      consistentIndex: index === null ? 0 : Number(new DataView(index.buffer).getBigUint64(0)),
       get,
       range(bucket, from, to, visit) {
         for (const row of rowsOf(bucket)) {

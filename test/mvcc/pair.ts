@@ -61,8 +61,8 @@ export class Pair {
   }
 
   /** Forgets what was not durable; the model goes back to the last durable entry. */
-  crash(): void {
-    this.rig = this.rig.restart();
+  crash(kept = 0): void {
+    this.rig = this.rig.restart(kept);
     this.model = new EtcdModel();
     this.#grantLeases();
     const log = this.#log.slice(0, this.rig.index);

@@ -157,10 +157,10 @@ export class Rig {
     }
   }
 
-  /** A new store on what is durable now: a crash and restart. */
-  restart(limits: Partial<StoreLimits> = this.store.limits): Rig {
+  /** A new store on what is durable now, or on up to `kept` commits more: a crash and restart. */
+  restart(kept = 0): Rig {
     this.store.close();
-    return new Rig(this.backend.crashCopy(), limits);
+    return new Rig(this.backend.crashCopy(kept), this.store.limits);
   }
 
   /** The result of an asynchronous call, after everything settled. */

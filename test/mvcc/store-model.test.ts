@@ -78,9 +78,9 @@ const flushStep = fc.constant(
     pair.rig.backend.flush();
   }),
 );
-const crashStep = fc.constant(
-  named("crash", "", (pair) => {
-    pair.crash();
+const crashStep = upTo(1).map((kept) =>
+  named("crash", kept, (pair) => {
+    pair.crash(kept);
   }),
 );
 

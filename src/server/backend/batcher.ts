@@ -21,7 +21,7 @@ export interface BatcherLimits {
   readonly batchIntervalMs: number;
 }
 
-export const batcherLimits: BatcherLimits = { batchRowsMax: 10_000, batchIntervalMs: 100 };
+const batcherLimits: BatcherLimits = { batchRowsMax: 10_000, batchIntervalMs: 100 };
 
 export interface BatcherDeps {
   readonly backend: Backend;

@@ -16,9 +16,9 @@ import type { KeyTable } from "./key-table.ts";
  *     the next four bytes of key i, zeros past its end.
  */
 
-export const leafIdsMax = 256;
+const leafIdsMax = 256;
 
-export class Leaf {
+class Leaf {
   readonly ids = new Uint32Array(leafIdsMax);
   readonly heads = new Uint32Array(leafIdsMax);
   count = 0;

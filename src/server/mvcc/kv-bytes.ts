@@ -136,14 +136,6 @@ export function encodeKv(kv: KvParts): Uint8Array {
   return out;
 }
 
-/** The KeyValue behind its frame header. */
-export function frameOf(kv: Uint8Array): Uint8Array {
-  const out = new Uint8Array(frameSize(kv.length));
-  out[0] = frameTag;
-  out.set(kv, writeVarint(out, 1, kv.length));
-  return out;
-}
-
 /** Size of a frame whose KeyValue has `kvLength` bytes. */
 export function frameSize(kvLength: number): number {
   return 1 + varintSize(kvLength) + kvLength;

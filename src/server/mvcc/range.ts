@@ -21,7 +21,7 @@ const orderNone = 0;
 const orderDescend = 2;
 
 /** Gathers frames into chunks; neighbours in a slab are copied in one go or not at all. */
-export class ChunkWriter {
+class ChunkWriter {
   #chunks: Uint8Array[] = [];
   #chunk: Uint8Array = emptyBytes;
   #used = 0;

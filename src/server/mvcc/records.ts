@@ -6,9 +6,9 @@ import { assert } from "../../base/assert.ts";
  *
  * R1  A key's records form a chain through `previous`, newest first; revisions strictly fall.
  * R2  A freed record is on the free list and on no chain.
- * R3  Every 256th record of a chain may have a shortcut to the one 256 before it. It stays when that
- *     one is pruned, so it is followed only to a revision above the one sought: a reader's revision
- *     is never below the pruned ones, so what is above it is still there.
+ * R3  Every 256th record of a chain may have a shortcut to the one 256 before it. It stays when
+ *     that one is pruned, so it is followed only to a revision above the one sought: a reader's
+ *     revision is never below the pruned ones, so what is above it is still there.
  */
 
 export const segmentBits = 14;
@@ -17,7 +17,7 @@ export const segmentMask = (1 << segmentBits) - 1;
 export const flagTombstone = 1;
 export const flagLease = 2;
 
-export interface Shortcut {
+interface Shortcut {
   readonly to: number;
   /** Main revision of that record. */
   readonly main: number;
@@ -25,7 +25,7 @@ export interface Shortcut {
 
 const shortcutDistance = 256;
 
-export class RecordSegment {
+class RecordSegment {
   readonly main: Float64Array;
   readonly create: Float64Array;
   readonly sub: Uint32Array;

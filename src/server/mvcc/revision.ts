@@ -5,8 +5,8 @@ import { assert } from "../../base/assert.ts";
  * ends in 't'. Byte order is revision order.
  */
 
-export const revisionBytes = 17;
-export const tombstoneRevisionBytes = 18;
+const revisionBytes = 17;
+const tombstoneRevisionBytes = 18;
 
 const separator = 0x5f;
 const tombstoneMark = 0x74;
@@ -25,19 +25,13 @@ function writeU64(out: Uint8Array, at: number, value: number): void {
   out[at + 7] = low;
 }
 
-export function readU64(bytes: Uint8Array, at: number): number {
+function readU64(bytes: Uint8Array, at: number): number {
   const high =
     ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
   const low =
     ((bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!) >>>
     0;
   return high * two32 + low;
-}
-
-export function encodeU64(value: number): Uint8Array {
-  const out = new Uint8Array(8);
-  writeU64(out, 0, value);
-  return out;
 }
 
 export function encodeRevision(main: number, sub: number, isTombstone: boolean): Uint8Array {
