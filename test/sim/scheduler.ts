@@ -54,7 +54,7 @@ export class Scheduler {
     return true;
   }
 
-  /** Runs until `isDone`, or until time (a minute) or events run out; tells whether it became true. */
+  /** Runs until `isDone`, or until time (a minute) or events run out; tells if it came true. */
   runUntil(isDone: () => boolean, untilMs = this.now + 60_000): boolean {
     while (!isDone()) {
       const next = this.#events[0];

@@ -163,6 +163,23 @@ test("an unfinished frame with a newer frame behind it is damage, not a tail", (
   assert.ok(result.message.includes(path));
 });
 
+test("an intact frame of another history at the right place is refused", () => {
+  const build = (length: number): [string, Uint8Array] => {
+    const world = new WalWorld(11);
+    const { wal } = world.mustOpen();
+    for (const one of [entry(1, 1, length), entry(2, 1, 5)]) {
+      world.run(() => wal.append(hardState(1, 0), [one]));
+      world.settle();
+    }
+    const found = [...world.disk.files()].find(([path]) => path.endsWith(".wal"))!;
+    return [found[0], found[1].slice()];
+  };
+  const [path, ours] = build(5);
+  const [, theirs] = build(6);
+  ours.set(theirs.subarray(1024, 1536), 1024); // the second frame, which follows another first one
+  assert.match((recover([[path, ours]]) as Error).message, /does not follow the frame before it/);
+});
+
 test("a newer format, another member and a foreign file are refused by name", () => {
   const [[path, whole]] = log.files as [[string, Uint8Array]];
   const newer = whole.slice();
