@@ -1,7 +1,7 @@
 /**
  * The process that gets killed: commits without pause, each commit rewriting one row in every
- * bucket and adding some, and prints the number of each one reported durable. With "defragment" it also
- * defragments over and over, and prints `d` at the end of each.
+ * bucket and adding some, and prints the number of each one reported durable. With "defragment" it
+ * also defragments over and over, and prints `d` at the end of each.
  */
 import { writeSync } from "node:fs";
 import { buckets } from "../../src/server/backend/backend.ts";
@@ -14,11 +14,14 @@ const [directory = "", mode] = process.argv.slice(2);
 const backend = openLmdbBackend({ directory, turn: plainTurn });
 let index = wholeness(backend);
 
+let isStopping = false;
 const stop = (error: Error): void => {
+  if (isStopping) return;
+  isStopping = true;
   writeSync(1, `failed ${error.message}\n`);
   backend.commit(batchOf([["key", "late", "1"]]), (later) => {
     writeSync(1, `later ${later === null ? "committed" : "failed"}\n`);
-    process.exit(0);
+    backend.close((closed) => writeSync(1, `closed ${closed === null ? "well" : "failed"}\n`));
   });
 };
 

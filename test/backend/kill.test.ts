@@ -120,8 +120,8 @@ test("a commit that fails is reported, ends all commits, and loses none before i
   inDirectory(async (directory) => {
     const life = await live(directory, { mode: "commit", fileKiBMax: 600 });
     assert.equal(life.signal, null);
-    assert.match(life.lines.at(-2) ?? "", /^failed The backend cannot commit any more: /);
-    assert.equal(life.lines.at(-1), "later failed");
+    assert.match(life.lines.at(-3) ?? "", /^failed The backend cannot commit any more: /);
+    assert.deepEqual(life.lines.slice(-2), ["later failed", "closed failed"]);
     assert.ok(life.reported > 0);
     await checkSurvived(directory, life.reported);
   }));

@@ -83,9 +83,9 @@ function openBuckets(root: LmdbEnv["root"]): LmdbEnv {
 
 /**
  * The file ends before its last page. That is sound if no row needs the missing pages (LMDB does
- * not write a page that was used and freed in one commit), else the file was cut. LMDB reads through
- * its map, and a read behind the end of the file would end the process: so put zeros there, and
- * see whether all rows can be read.
+ * not write a page that was used and freed in one commit), else the file was cut. LMDB reads
+ * through its map, and a read behind the end of the file would end the process: so put zeros
+ * there, and see whether all rows can be read.
  */
 function openShort(path: string, size: number, expected: number, root: LmdbEnv["root"]): LmdbEnv {
   truncateSync(path, expected);

@@ -127,6 +127,11 @@ class LmdbBackend implements Backend {
 
   defragment(done: Done): void {
     assert(this.#closing === null, "defragment after close");
+    const error = this.#error;
+    if (error !== null) {
+      this.#turn.next(() => done(error));
+      return;
+    }
     this.#defragmentWaiters.push(done);
     if (this.#defragmentWaiters.length > 1) return;
     this.#defragments++;
@@ -137,7 +142,8 @@ class LmdbBackend implements Backend {
   close(done: Done): void {
     assert(this.#closing === null, "closed twice");
     this.#closing = done;
-    if (this.#packing.length === 0) this.#post({ kind: "close" });
+    if (this.#error !== null) this.#turn.next(() => this.#closed());
+    else if (this.#packing.length === 0) this.#post({ kind: "close" });
   }
 
   #post(message: ToWriter, transfer: readonly ArrayBuffer[] = []): void {
@@ -260,8 +266,12 @@ class LmdbBackend implements Backend {
   }
 
   #fail(reason: string): void {
-    this.#error ??= new Error(`The backend cannot commit any more: ${reason}`);
+    if (this.#error !== null) return;
+    this.#error = new Error(`The backend cannot commit any more: ${reason}`);
+    void this.#worker.terminate();
+    const wasClosing = this.#closing !== null;
     this.#failAll();
+    if (wasClosing) this.#closed();
   }
 
   /** BK4: everything that waits fails, and so does all that comes. */
@@ -274,7 +284,9 @@ class LmdbBackend implements Backend {
 
   #closed(): void {
     const done = must(this.#closing);
-    void this.#held.env.root.close().then(() => done(this.#error));
+    // A view left open would read from memory that is gone; its environment ends with the process.
+    const end = this.#held.views === 0 ? this.#held.env.root.close() : Promise.resolve();
+    void end.then(() => done(this.#error));
   }
 
   #exited(): void {
