@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fromBinaryString, toBinaryString } from "../../src/base/bytes.ts";
 import { EtcdError } from "../../src/base/etcd-errors.ts";
 import type { RangeRequest, RequestOp, TxnRequest } from "../../src/codec/messages.ts";
+import type { RangeOutcome, RangeResult } from "../../src/server/mvcc/types.ts";
 import type { StoreLimits } from "../../src/server/mvcc/limits.ts";
 import { revisionMain, revisionStart, revisionSub } from "../../src/server/mvcc/revision.ts";
 import { EtcdModel } from "../model/etcd-model.ts";
@@ -58,6 +59,37 @@ export class Pair {
     }
     assert.deepEqual([actual.count, actual.more], [expected.count, expected.more]);
     assert.deepEqual(resultKvs(actual), expected.kvs);
+  }
+
+  /** The same range in slices, a write and a compaction coming in between, and in pieces. */
+  slicedRange(range: RangeRequest): void {
+    const expected = this.model.range(range);
+    if (expected instanceof EtcdError) return;
+    const { store, hand } = this.rig;
+    const cursor = store.rangeCursor(range);
+    let late: RangeOutcome | null = null;
+    const early = store.rangeSliced(range, (outcome) => {
+      late = outcome;
+    });
+    const pieces: unknown[] = [];
+    for (let isLast = false; !isLast;) {
+      assert.ok(!(cursor instanceof EtcdError));
+      const piece = cursor.next(2);
+      assert.ok(!(piece instanceof EtcdError));
+      pieces.push(...resultKvs(piece));
+      isLast = piece.isLast;
+    }
+    assert.deepEqual(pieces, expected.kvs);
+    this.txn([{ op: "delete", key: "\0", end: "\0" }]);
+    this.compact(this.model.revision);
+    for (let turns = 0; late === null && early === null && turns < 100; turns++) {
+      hand.turn();
+      this.rig.backend.flush();
+    }
+    const actual = early ?? late;
+    assert.ok(actual !== null && !((actual as RangeOutcome) instanceof EtcdError));
+    assert.deepEqual(resultKvs(actual as RangeResult), expected.kvs);
+    store.releaseRange(actual as RangeResult);
   }
 
   /** Forgets what was not durable; the model goes back to the last durable entry. */

@@ -48,6 +48,7 @@ const rangeStep = fc
     key,
     end,
     back: upTo(5),
+    isSliced: fc.boolean(),
     more: fc.record({
       limit: upTo(3),
       sortOrder: upTo(2),
@@ -64,7 +65,9 @@ const rangeStep = fc
     named("range", range, (pair) => {
       const revision = range.back > 3 ? 0 : pair.model.revision - range.back + 1;
       const bytes = { key: fromBinaryString(range.key), rangeEnd: fromBinaryString(range.end) };
-      pair.range({ ...rangeRequest("", "", { revision, ...range.more }), ...bytes });
+      const request = { ...rangeRequest("", "", { revision, ...range.more }), ...bytes };
+      if (range.isSliced) pair.slicedRange(request);
+      else pair.range(request);
     }),
   );
 const turnStep = fc.constant(
