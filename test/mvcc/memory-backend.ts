@@ -10,7 +10,7 @@ export class MemoryBackend implements Backend {
   readonly #pending: { batch: Batch; done: Done }[] = [];
   openViews = 0;
 
-  /** What a restart after a crash finds: durable rows, and up to `kept` commits not yet reported. */
+  /** What a restart after a crash finds: what is durable and up to `kept` commits not reported. */
   crashCopy(kept = 0): MemoryBackend {
     const copy = new MemoryBackend();
     copy.#durable = this.#durable;

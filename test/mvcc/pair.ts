@@ -87,9 +87,9 @@ export class Pair {
       this.rig.backend.flush();
     }
     const actual = early ?? late;
-    assert.ok(actual !== null && !((actual as RangeOutcome) instanceof EtcdError));
-    assert.deepEqual(resultKvs(actual as RangeResult), expected.kvs);
-    store.releaseRange(actual as RangeResult);
+    assert.ok(actual !== null && !((actual) instanceof EtcdError));
+    assert.deepEqual(resultKvs(actual), expected.kvs);
+    store.releaseRange(actual);
   }
 
   /** Forgets what was not durable; the model goes back to the last durable entry. */
