@@ -17,6 +17,8 @@ export const lmdbLimits = {
   viewsMax: 1024,
   /** Rows handed to the writer travel in chunks of this size; one is filled per turn at most. */
   chunkBytes: 1 << 20,
+  /** Young generation of the writer thread's heap. */
+  writerYoungMiB: 8,
   /** Empty chunks kept for the next batch. */
   spareChunksMax: 8,
   /** One step of catching up during defragment takes at least one batch and about this much. */

@@ -99,7 +99,11 @@ class LmdbBackend implements Backend {
     this.#held = { env, swap: 1, views: 0 };
     this.#size = sizeOf(env);
     const start: WriterStart = { path };
-    this.#worker = new Worker(workerEntry(import.meta.url, "lmdb-writer"), { workerData: start });
+    this.#worker = new Worker(workerEntry(import.meta.url, "lmdb-writer"), {
+      workerData: start,
+      // What it makes is dead at once; large young spaces are for the thread of the clients.
+      resourceLimits: { maxYoungGenerationSizeMb: lmdbLimits.writerYoungMiB },
+    });
     this.#worker.on("message", (message: FromWriter) => this.#receive(message));
     this.#worker.on("error", (error) => this.#fail(String(error)));
     this.#worker.on("exit", () => this.#exited());
