@@ -5,7 +5,9 @@
 import { createHash } from "node:crypto";
 import { must } from "../base/assert.ts";
 import { nodeChecksum } from "../io/node-checksum.ts";
+import { nodeDirectory } from "../io/node-directory.ts";
 import { createNodeDisk } from "../io/node-disk.ts";
+import { lockFile } from "../io/node-lock.ts";
 import { ConfChangeType } from "../raft/message.ts";
 import type { Entry } from "../raft/types.ts";
 import { decodeConfChange } from "../codec/conf-change.ts";
@@ -16,7 +18,7 @@ import type { Backend } from "./backend/backend.ts";
 import { bootstrapChanges, identify, type Identity } from "./bootstrap.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { checkBootstrap, parseInitialCluster } from "./config/initial-cluster.ts";
-import { openDataDirectory } from "./member-dir.ts";
+import { openDataDir, type DataDir, type DataDirIdentity } from "./data-dir.ts";
 import { decodeMember } from "./member/member.ts";
 import { MemberMetrics } from "./member-metrics.ts";
 import { measureBackend, measureDisk } from "./metrics/measured.ts";
@@ -50,7 +52,7 @@ class MemberServer implements RunningServer {
   readonly #config: ServerConfig;
   readonly #io: ServerIo;
   readonly #metrics: MemberMetrics;
-  #directory: { release(): void } | null = null;
+  #directory: DataDir | null = null;
   #backend: Backend | null = null;
   #state: State | null = null;
   #node: Node | null = null;
@@ -70,9 +72,11 @@ class MemberServer implements RunningServer {
   async start(): Promise<void> {
     const config = this.#config;
     const { clock, turn, log, random } = this.#io;
-    const directory = openDataDirectory(config.dataDir, () => identifyNew(config), log);
+    const directory = openDataDir({
+      ...{ path: config.dataDir, log, files: nodeDirectory, lock: lockFile },
+    });
     this.#directory = directory;
-    const { identity } = directory;
+    const identity = directory.identity ?? newIdentity(config, directory);
     const lmdb = openLmdbBackend({ directory: directory.backendPath, turn });
     const backend = measureBackend(lmdb, clock, this.#metrics.disk);
     this.#backend = backend;
@@ -84,7 +88,7 @@ class MemberServer implements RunningServer {
     });
     this.#state = state;
     log.info("kvstore restored", { "current-rev": state.store.currentRevision });
-    const started = await this.#createNode(state, identity, directory.walPath);
+    const started = await this.#createNode(state, identity, config.walDir || directory.walPath);
     this.#connect(state, started);
     this.#metrics.connect({ state, backend, node: started.node });
     this.#ports = new Ports({
@@ -128,7 +132,7 @@ class MemberServer implements RunningServer {
     this.#io.log.info("closed etcd server", { name, "data-dir": dataDir });
   }
 
-  #createNode(state: State, identity: Identity, walDirectory: string): Promise<StartedNode> {
+  #createNode(state: State, identity: DataDirIdentity, walDirectory: string): Promise<StartedNode> {
     const { clock, turn, log, random } = this.#io;
     const config = this.#config;
     return new Promise((resolve, reject) => {
@@ -146,7 +150,7 @@ class MemberServer implements RunningServer {
           electionTicks: Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs),
           applied: state.applied,
           confState: state.confState,
-          bootstrap: bootstrapChanges(identity.members),
+          bootstrap: () => bootstrapChanges(identifyNew(config).members),
           apply: this.#apply,
           applyConfChange: this.#applyConfChange,
           leaderChanged: (leadership) => {
@@ -266,6 +270,13 @@ class MemberServer implements RunningServer {
 
 /** The lessor proposes again if the lease is still there. */
 const nobody = { applied: () => undefined, failed: () => undefined };
+
+/** Before anything else is written: who this member is, for good. */
+function newIdentity(config: ServerConfig, directory: DataDir): DataDirIdentity {
+  const { clusterId, memberId } = identifyNew(config);
+  directory.saveIdentity({ clusterId, memberId });
+  return { clusterId, memberId };
+}
 
 function identifyNew(config: ServerConfig): Identity {
   const problem = checkBootstrap(config);

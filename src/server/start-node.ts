@@ -26,8 +26,10 @@ export interface StartNodeOptions extends NodeOptions {
    */
   readonly applied: { readonly index: number; readonly term: number };
   readonly confState: ConfState;
-  /** First entries of a new cluster's log; used only when the log is empty. */
-  readonly bootstrap: readonly { change: ConfChange; data: Uint8Array }[];
+  /** First entries of a new cluster's log; asked for only when the log is empty. */
+  readonly bootstrap: () => readonly { change: ConfChange; data: Uint8Array }[];
+  /** Told how long each durable write of the WAL took, in milliseconds. */
+  readonly observeWalWrite?: (durationMs: number) => void;
   readonly walSettings?: Partial<WalSettings>;
   readonly storageLimits?: MemoryStorageLimits;
 }
@@ -60,6 +62,8 @@ export function createNode(options: StartNodeOptions, done: Done<StartedNode>): 
       clusterId: options.clusterId,
       memberId: options.memberId,
       keepFrom: Math.max(1, options.applied.index - limits.catchUpEntries),
+      now: () => options.clock.now(),
+      ...(options.observeWalWrite === undefined ? {} : { observeWrite: options.observeWalWrite }),
       durable: () => target.node?.walDurable(),
       failed: (error) => target.node?.walFailed(error),
       ...(options.walSettings === undefined ? {} : { settings: options.walSettings }),
@@ -112,7 +116,7 @@ function build(
     },
   );
   const isNew = opened.lastIndex === 0 && term === 0;
-  if (isNew) raft.bootstrap(options.bootstrap);
+  if (isNew) raft.bootstrap(options.bootstrap());
   const timeoutMs = requestTimeoutMs + 2 * electionTicks * tickMs;
   const proposals = new Proposals({
     memberId,

@@ -101,7 +101,7 @@ export class SimMember {
           log: silent,
           applied: { index: durable.index, term: durable.term },
           confState: durable.confState,
-          bootstrap: [
+          bootstrap: () => [
             { change: { type: ConfChangeType.addNode, nodeId: memberId }, data: new Uint8Array(1) },
           ],
           walSettings: options.walSettings,
