@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fromBinaryString, toBinaryString } from "../../src/base/bytes.ts";
 import { EtcdError } from "../../src/base/etcd-errors.ts";
 import type { RangeRequest, RequestOp, TxnRequest } from "../../src/codec/messages.ts";
-import type { RangeOutcome, RangeResult } from "../../src/server/mvcc/types.ts";
+import type { RangeOutcome } from "../../src/server/mvcc/types.ts";
 import type { StoreLimits } from "../../src/server/mvcc/limits.ts";
 import { revisionMain, revisionStart, revisionSub } from "../../src/server/mvcc/revision.ts";
 import { EtcdModel } from "../model/etcd-model.ts";
@@ -87,7 +87,7 @@ export class Pair {
       this.rig.backend.flush();
     }
     const actual = early ?? late;
-    assert.ok(actual !== null && !((actual) instanceof EtcdError));
+    assert.ok(actual !== null && !(actual instanceof EtcdError));
     assert.deepEqual(resultKvs(actual), expected.kvs);
     store.releaseRange(actual);
   }
