@@ -51,6 +51,7 @@ export class WalWorld {
           clusterId: 0xcn,
           memberId: 0xffffffffffffffffn,
           keepFrom: 1,
+          now: () => this.scheduler.now,
           durable: (ticket) => {
             this.durable = Math.max(this.durable, ticket);
           },

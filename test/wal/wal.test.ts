@@ -45,6 +45,29 @@ test("a small append with nothing under way is durable before append returns", (
   assert.equal(wal.durableTicket, 2);
 });
 
+test("a slow disk is not waited for in the loop; when it is fast again, it is", () => {
+  const world = new WalWorld(1);
+  const { wal } = world.mustOpen({ inlineEntriesMax: 1, inlineWriteMsMax: 3 });
+  let index = 0;
+  const appendMany = (count: number, delayMsMax: number): number => {
+    world.disk.delayMsMax = delayMsMax;
+    const before = wal.counters.inlineWrites;
+    for (let n = 0; n < count; n++) {
+      // Two entries are never written inline: their duration is what is measured.
+      append(world, wal, [entry(++index, 1, 10), entry(++index, 1, 10)]);
+      world.settle();
+      append(world, wal, [entry(++index, 1, 10)]);
+      world.settle();
+    }
+    return wal.counters.inlineWrites - before;
+  };
+  // Where a segment changes, appends share a write.
+  assert.ok(appendMany(20, 2) >= 15);
+  assert.ok(appendMany(20, 200) < 5);
+  appendMany(10, 0.1);
+  assert.ok(appendMany(20, 0.1) >= 15);
+});
+
 test("an entry larger than a segment gets a segment of its own size", () => {
   const world = new WalWorld(1);
   const { wal } = world.mustOpen();

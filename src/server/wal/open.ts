@@ -4,7 +4,8 @@ import { walVersion } from "./format.ts";
 import { parseSegmentName, parseSpareName, type SegmentName } from "./names.ts";
 import { Recovery } from "./recover.ts";
 import { SegmentPool } from "./segment-pool.ts";
-import { createSegment, Wal, type LiveSegment, type WalPosition } from "./wal.ts";
+import { createSegment, type LiveSegment } from "./segment.ts";
+import { Wal, type WalPosition } from "./wal.ts";
 
 export interface OpenWalOptions {
   readonly disk: Disk;
@@ -17,6 +18,10 @@ export interface OpenWalOptions {
   readonly memberId: bigint;
   /** Entries below this index are checked but not returned. */
   readonly keepFrom: number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Told how long each write took, in milliseconds. */
+  readonly observeWrite?: (durationMs: number) => void;
   readonly durable: (ticket: number) => void;
   readonly failed: (error: Error) => void;
   readonly settings?: Partial<WalSettings>;
@@ -30,6 +35,7 @@ export interface WalSettings {
   readonly frameBytesMax: number;
   readonly inlineEntriesMax: number;
   readonly inlineBytesMax: number;
+  readonly inlineWriteMsMax: number;
   readonly sparesMax: number;
   readonly zeroChunkBytes: number;
 }
@@ -39,8 +45,9 @@ const walDefaults: WalSettings = {
   firstSegmentBytes: 4 * 1024 * 1024,
   paddingBytes: 4096,
   frameBytesMax: 4 * 1024 * 1024,
-  inlineEntriesMax: 2,
+  inlineEntriesMax: 8,
   inlineBytesMax: 64 * 1024,
+  inlineWriteMsMax: 1,
   sparesMax: 2,
   zeroChunkBytes: 1024 * 1024,
 };

@@ -1,7 +1,7 @@
 import { assert } from "../../base/assert.ts";
 import type { Checksum, Disk, Done, File } from "../../base/ports.ts";
 import type { Entry, HardState } from "../../raft/types.ts";
-import { decodeEntries, encodeFrame, encodeSegmentHeader, entryBytes } from "./format.ts";
+import { decodeEntries, encodeFrame, entryBytes } from "./format.ts";
 import {
   frameBytes,
   readFrame,
@@ -10,8 +10,8 @@ import {
   type SegmentHeader,
 } from "./format.ts";
 import type { FrameIndex, FramePlace } from "./frame-index.ts";
-import { segmentName } from "./names.ts";
-import type { SegmentPool, Spare } from "./segment-pool.ts";
+import { createSegment, type LiveSegment } from "./segment.ts";
+import type { SegmentPool } from "./segment-pool.ts";
 
 // WAL1  An append is reported durable only after the write that holds it is on stable storage.
 // WAL2  At most one write is under way; what is appended meanwhile goes into the next one.
@@ -34,18 +34,16 @@ export interface WalOptions {
   readonly inlineEntriesMax: number;
   /** And of at most this many bytes. */
   readonly inlineBytesMax: number;
+  /** And only while writes take no longer on average: a slow disk must not stop the loop. */
+  readonly inlineWriteMsMax: number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Told how long each write took, in milliseconds. */
+  readonly observeWrite?: (durationMs: number) => void;
   /** Everything appended up to this ticket is durable. May be called inside of append(). */
   readonly durable: (ticket: number) => void;
   /** The log cannot go on (WAL4). Called once. */
   readonly failed: (error: Error) => void;
-}
-
-export interface LiveSegment {
-  readonly segment: number;
-  readonly firstIndex: number;
-  readonly path: string;
-  readonly bytes: number;
-  frames: number;
 }
 
 /** Where writing goes on: what recovery found, or a first segment. */
@@ -95,6 +93,8 @@ export class Wal {
   /** A write or a change of segment is under way (WAL2). */
   #isBusy = false;
   #isFailed = false;
+  /** Smoothed duration of a write. */
+  #writeMs = 0;
   #buffer = new Uint8Array(bufferBytesMin);
   #whenIdle: (() => void) | null = null;
 
@@ -250,8 +250,10 @@ export class Wal {
     const frame = this.#encode(entries, total);
     const at = this.#end;
     const segment = this.#segments[this.#segments.length - 1]!;
+    const startedAt = this.#options.now();
     const written = (error: Error | null): void => {
       this.#isBusy = false;
+      this.#observe(this.#options.now() - startedAt);
       if (error !== null) {
         this.#fail(error);
         return;
@@ -272,8 +274,7 @@ export class Wal {
     };
     this.#isBusy = true;
     this.#end += total;
-    const { inlineEntriesMax, inlineBytesMax } = this.#options;
-    if (entries.length > inlineEntriesMax || total > inlineBytesMax) {
+    if (!this.#isInline(entries.length, total)) {
       this.#file.writeDurable(at, frame, written);
       return;
     }
@@ -285,6 +286,18 @@ export class Wal {
       failure = error as Error;
     }
     written(failure);
+  }
+
+  /** Whether blocking for the write is better than a detour over another thread. */
+  #isInline(entryCount: number, total: number): boolean {
+    const { inlineEntriesMax, inlineBytesMax, inlineWriteMsMax } = this.#options;
+    const isSmall = entryCount <= inlineEntriesMax && total <= inlineBytesMax;
+    return isSmall && this.#writeMs <= inlineWriteMsMax;
+  }
+
+  #observe(durationMs: number): void {
+    this.#writeMs += (durationMs - this.#writeMs) / 8;
+    this.#options.observeWrite?.(durationMs);
   }
 
   #encode(entries: readonly Entry[], total: number): Uint8Array {
@@ -396,35 +409,6 @@ export class Wal {
     this.#whenIdle = null;
     run();
   }
-}
-
-/** Turns a spare file into the newest segment; durable when done. */
-export function createSegment(
-  options: { disk: Disk; checksum: Checksum; directory: string },
-  spare: Spare,
-  header: SegmentHeader,
-  done: Done<LiveSegment>,
-): void {
-  const { disk, directory } = options;
-  const path = `${directory}/${segmentName(header.segment, header.firstIndex)}`;
-  const { segment, firstIndex } = header;
-  const live: LiveSegment = { segment, firstIndex, path, bytes: spare.bytes, frames: 0 };
-  // The header first: under its final name the file is a segment already.
-  spare.file.writeDurable(0, encodeSegmentHeader(header, options.checksum), (writeError) => {
-    if (writeError !== null) {
-      done(writeError, live);
-      return;
-    }
-    disk.rename(spare.path, path, (renameError) => {
-      if (renameError !== null) {
-        done(renameError, live);
-        return;
-      }
-      disk.syncDir(directory, (syncError) => {
-        done(syncError, live);
-      });
-    });
-  });
 }
 
 const bufferBytesMin = 64 * 1024;
