@@ -14,7 +14,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** What the log file holds after `use`. The file is opened in the background: wait for that. */
+/** What the log file holds after `use`. */
 async function written(
   options: { level: "info" | "debug" | "error"; format: "json" | "console" },
   use: (log: NodeLog) => void,
@@ -24,12 +24,8 @@ async function written(
     throw new Error("ended");
   });
   use(log);
-  for (;;) {
-    log.flush();
-    const text = readFileSync(path, { encoding: "utf8", flag: "a+" });
-    if (text.endsWith("\n")) return text;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await log.close();
+  return readFileSync(path, "utf8");
 }
 
 test("a line is etcd's JSON: level, time in microseconds, message, fields", async () => {
@@ -68,4 +64,11 @@ test("fatal writes its line, then ends the process", async () => {
     assert.throws(() => log.fatal("over"), /ended/);
   });
   assert.equal((JSON.parse(text) as { level: string }).level, "fatal");
+});
+
+test("close waits for every line, the one being written too", async () => {
+  const text = await written({ level: "info", format: "json" }, (log) => {
+    for (let i = 0; i < 1000; i++) log.info("line", { i });
+  });
+  assert.equal(text.split("\n").length, 1001);
 });

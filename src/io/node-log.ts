@@ -13,14 +13,19 @@ export interface NodeLogOptions {
 }
 
 export interface NodeLog extends Logger {
-  /** Writes what is still buffered; to be called before the process ends. */
-  flush(): void;
+  /** Resolves when everything is written, or its reader is too slow; nothing may follow. */
+  close(): Promise<void>;
 }
 
 interface Destination {
   write(line: string): unknown;
   flushSync(): void;
 }
+
+/** Longest time the end of the process waits for a slow reader. */
+const closeMsMax = 1_000;
+/** Time for the write under way when the process must end at once. */
+const lastWriteMs = 50;
 
 /**
  * Makes the log. A reader that is too slow costs memory up to a bound, then lines: the server never
@@ -53,11 +58,13 @@ export function createNodeLog(options: NodeLogOptions, end = endProcess): NodeLo
     },
     fatal: (message, fields) => {
       write("fatal", message, fields);
+      // A write under way is with another thread, and only time tells that it is done.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lastWriteMs);
       all.flushSync();
       return end();
     },
-    flush: () => {
-      all.flushSync();
+    close: async () => {
+      await Promise.all(destinations.map(finish));
     },
   };
 }
@@ -72,7 +79,20 @@ type Write = (level: WrittenLevel, message: string, fields?: LogFields) => void;
 /** Bytes waiting for a slow reader before lines are dropped. */
 const pendingBytesMax = 16 * 1024 * 1024;
 
-function open(output: string): Destination {
+type Output = ReturnType<typeof pino.destination>;
+
+function finish(output: Output): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, closeMsMax);
+    output.once("close", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    output.end();
+  });
+}
+
+function open(output: string): Output {
   const dest = output === "default" || output === "stderr" ? 2 : output === "stdout" ? 1 : output;
   const made = pino.destination({ dest, sync: false, append: true, maxLength: pendingBytesMax });
   made.on("error", () => {

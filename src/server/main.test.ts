@@ -12,7 +12,8 @@ const runner = join(import.meta.dirname, "../../tools/run.mjs");
 function program(start: string, ...args: string[]): string[] {
   const text = `
     import { serverMain } from ${JSON.stringify(main)};
-    await serverMain(${JSON.stringify(args)}, "0.0.0", async () => async (config, io) => { ${start} });
+    const start = async (config, io) => { ${start} };
+    await serverMain(${JSON.stringify(args)}, "0.0.0", async () => start);
   `;
   return ["--input-type=module-typescript", "--eval", text];
 }
@@ -35,9 +36,12 @@ async function run(command: readonly string[], signal?: NodeJS.Signals): Promise
     env: { PATH: process.env["PATH"] },
   });
   let output = "";
+  let isSent = false;
   const collect = (chunk: Buffer): void => {
     output += chunk.toString();
-    if (signal !== undefined && output.includes('"serving"')) child.kill(signal);
+    if (signal === undefined || isSent || !output.includes('"serving"')) return;
+    isSent = true; // a second one would end the process at once
+    child.kill(signal);
   };
   child.stdout?.on("data", collect);
   child.stderr?.on("data", collect);

@@ -33,7 +33,7 @@ export async function serverMain(
         throw new Error("a note of level fatal is written, not obeyed");
       });
       writeNotes(log, outcome.notes);
-      log.flush();
+      await log.close();
     }
     process.exitCode = outcome.code;
     return;
@@ -116,7 +116,7 @@ async function run(config: ServerConfig, log: NodeLog, start: StartServer): Prom
   log.info("received signal; shutting down", { signal: signalText[signal] });
   notifySystemd("--stopping", log);
   await server.close();
-  log.flush();
+  await log.close();
   if (process.pid === 1) process.exit(0); // the kernel does not let signals end the first process
   // Ends by the signal that was sent, so that whoever sent it sees it.
   process.removeAllListeners(signal);
