@@ -6,6 +6,7 @@
 //   --quick OP                 one cell at 100/1000 (or --shape C/N), one round, nothing written
 //   --self                     Go etcd in Quorate's place, nothing written: shows the noise
 //   --profile OP               the same cell against Quorate alone under V8's profiler
+//   --program FILE             another build of Quorate than bin/etcd
 //
 // BEN1  Both servers run the whole time; each round measures Go etcd, then Quorate, so that a change
 //       of the machine's speed meets both.
@@ -36,6 +37,7 @@ const { values: options } = parseArgs({
     quick: { type: "string" },
     profile: { type: "string" },
     self: { type: "boolean", default: false },
+    program: { type: "string", default: quorateProgram },
   },
 });
 
@@ -53,7 +55,7 @@ function startEtcd(programs: Programs): Promise<Server> {
 }
 
 function startQuorate(programs: Programs): Promise<Server> {
-  const program = options.self ? programs.etcd : quorateProgram;
+  const program = options.self ? programs.etcd : options.program;
   return startServer({ label: "quorate", program, flags: serverFlags });
 }
 
@@ -160,7 +162,10 @@ function oneCell(op: string): Cell {
 async function main(): Promise<void> {
   const programs = await buildPrograms();
   if (options.profile !== undefined) {
-    await profile(oneCell(options.profile), { loadgen: programs.loadgen, seconds });
+    await profile(options.program, oneCell(options.profile), {
+      loadgen: programs.loadgen,
+      seconds,
+    });
     return;
   }
   if (options.quick !== undefined) {

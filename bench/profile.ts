@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-import { quorateProgram, startServer } from "../test/conformance/servers.ts";
+import { startServer } from "../test/conformance/servers.ts";
 import type { Cell } from "./cells.ts";
 import { runLoad, type LoadOptions } from "./load.ts";
 
@@ -48,11 +48,11 @@ function print(file: string, operations: number): void {
 }
 
 /** Runs one cell against Quorate under V8's sampling profiler and prints the top functions. */
-export async function profile(cell: Cell, options: LoadOptions): Promise<void> {
+export async function profile(program: string, cell: Cell, options: LoadOptions): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "quorate-profile-"));
   const server = await startServer({
     label: "profiled",
-    program: quorateProgram,
+    program,
     flags: ["--log-level", "warn"],
     env: { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval 200 --cpu-prof-dir=${folder}` },
   });

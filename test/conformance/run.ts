@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     n: { type: "string", default: randomRequestsDefault },
     seed: { type: "string", default: "1" },
     self: { type: "boolean", default: false },
+    program: { type: "string", default: quorateProgram },
     "max-differences": { type: "string", default: "10" },
   },
 });
@@ -41,7 +42,7 @@ async function withPair(programs: Programs, use: (pair: Pair) => Promise<void>):
     flags: [...flags, "--unsafe-no-fsync"],
   });
   try {
-    const program = options.self ? programs.etcd : quorateProgram;
+    const program = options.self ? programs.etcd : options.program;
     const got = await startServer({ label: "quorate", program, flags });
     try {
       await use({ want, got });

@@ -1,5 +1,7 @@
 import { fromBinaryString, toBinaryString } from "../../src/base/bytes.ts";
 import { errCompacted } from "../../src/base/etcd-errors.ts";
+import { encodeKeyValue } from "../../src/codec/kv.ts";
+import { Writer } from "../../src/codec/writer.ts";
 import type {
   EventListener,
   HistoryLimits,
@@ -17,10 +19,25 @@ export interface Op {
 
 interface Version {
   revision: number;
+  /** Revision of the generation's first put. */
+  create: number;
   value: string | null;
 }
 
-/** A store of nothing but history. A KeyValue's bytes are here "key=value@modRevision". */
+function encode(key: string, { revision, create, value }: Version): Uint8Array {
+  const out = new Writer();
+  encodeKeyValue(out, {
+    key: fromBinaryString(key),
+    createRevision: value === null ? 0 : create,
+    modRevision: revision,
+    version: 0,
+    value: fromBinaryString(value ?? ""),
+    lease: 0n,
+  });
+  return out.bytes.slice(0, out.length);
+}
+
+/** A store of nothing but history. */
 export class FakeStore implements HistorySource {
   currentRevision = 1;
   compactRevision = -1;
@@ -44,17 +61,20 @@ export class FakeStore implements HistorySource {
     const events: MvccEvent[] = [];
     const done = new Set<string>();
     for (const { key, value } of ops) {
-      const prev = this.valueAt(key, this.currentRevision);
+      const before = this.versionAt(key, this.currentRevision);
+      const prev = before?.value ?? null;
       if (done.has(key) || (value === null && prev === null)) continue;
       done.add(key);
       const isDelete = value === null;
-      const kv = fromBinaryString(`${key}=${value ?? ""}@${revision}`);
+      const create = prev === null ? revision : (before?.create ?? revision);
+      const version = { revision, create, value };
+      const kv = encode(key, version);
       const sub = events.length;
       events.push({ isDelete, modRevision: revision, sub, key: fromBinaryString(key), kv });
       this.truth.push({ revision, key, isDelete, value: value ?? "", prev });
       const list = this.versions.get(key) ?? [];
       this.versions.set(key, list);
-      list.push({ revision, value });
+      list.push(version);
     }
     if (events.length === 0) return;
     this.currentRevision = revision;
@@ -91,11 +111,7 @@ export class FakeStore implements HistorySource {
     const name = toBinaryString(key);
     const found = this.versionAt(name, modRevision - 1);
     if (found === undefined || found.value === null) return null;
-    return fromBinaryString(`${name}=${found.value}@${found.revision}`);
-  }
-
-  private valueAt(key: string, revision: number): string | null {
-    return this.versionAt(key, revision)?.value ?? null;
+    return encode(name, found);
   }
 
   private versionAt(key: string, revision: number): Version | undefined {

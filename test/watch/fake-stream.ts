@@ -1,4 +1,5 @@
 import { toBinaryString } from "../../src/base/bytes.ts";
+import { decodeKeyValue } from "../../src/codec/kv.ts";
 import type { WatchCreateRequest } from "../../src/codec/messages.ts";
 import type { WatchOutput } from "../../src/server/mvcc/watcher.ts";
 import type { SeenEvent, SeenResponse } from "../model/watch-rules.ts";
@@ -99,10 +100,9 @@ function decodeEvent(chunk: Uint8Array, readKv: ReadKv): SeenEvent {
   return { revision: kv.mod, key: kv.key, isDelete, value: kv.value, prev };
 }
 
-/** The fake store's form of a KeyValue: "key=value@modRevision". */
 function readFakeKv(bytes: Uint8Array): PlainKv {
-  const [, key, value, revision] = /^(.*?)=(.*)@(\d+)$/s.exec(toBinaryString(bytes))!;
-  return { key: key!, value: value!, mod: Number(revision) };
+  const { key, value, modRevision } = decodeKeyValue(bytes);
+  return { key: toBinaryString(key), value: toBinaryString(value), mod: modRevision };
 }
 
 interface Reader {

@@ -25,7 +25,7 @@ function setup() {
   return { world, clock, method: method!, call: new FakeCall(method!) };
 }
 
-/** A response as {revision, id, ...set fields, keys of its events}. */
+/** A response as {revision, id, ...set fields, events}. */
 function show(bytes: Uint8Array): Record<string, unknown> {
   const fields = fieldsOf(bytes);
   const header = nested(fields[1]![0]);
@@ -39,8 +39,14 @@ function show(bytes: Uint8Array): Record<string, unknown> {
   if (fields[5] !== undefined) shown["compactRevision"] = Number(fields[5][0]);
   if (fields[6] !== undefined) shown["reason"] = fields[6][0];
   if (fields[7] !== undefined) shown["fragment"] = true;
-  if (fields[11] !== undefined) shown["events"] = fields[11].map((e) => nested(e)[2]![0]);
+  if (fields[11] !== undefined) shown["events"] = fields[11].map(showEvent);
   return shown;
+}
+
+/** The event's KeyValue as "key=value@modRevision". */
+function showEvent(event: string | bigint): string {
+  const kv = nested(nested(event)[2]![0]);
+  return `${kv[1]![0]}=${kv[5]?.[0] ?? ""}@${kv[3]![0]}`;
 }
 
 test("the stream answers create, events, progress and cancel in wire form", () => {

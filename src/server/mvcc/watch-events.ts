@@ -1,9 +1,11 @@
+import { Reader } from "../../codec/reader.ts";
 import type { HistorySource, MvccEvent } from "./types.ts";
 
 const tagEvents = 0x5a; // WatchResponse.events = 11
 const tagType = 0x08; // Event.type; DELETE = 1, PUT = 0 is left out
 const tagKv = 0x12;
 const tagPrevKv = 0x1a;
+const tagCreateRevision = 0x10; // KeyValue.create_revision = 2
 
 /** One event for all its watchers: each of its two wire forms is made once, when first needed. */
 export class SharedEvent {
@@ -25,9 +27,24 @@ export class SharedEvent {
   }
 
   private encodeWithPrev(source: HistorySource): Uint8Array {
+    if (isCreate(this.event)) return this.plain();
     const prev = source.prevKeyValue(this.event.key, this.event.modRevision);
     return prev === null ? this.plain() : encodeEvent(this.event, prev);
   }
+}
+
+/**
+ * The first put of a generation has no previous value, even where the transaction that made it
+ * deleted the key first (as in Go, whose watchers ask the event and not the store).
+ */
+function isCreate(event: MvccEvent): boolean {
+  if (event.isDelete) return false;
+  const r = new Reader(event.kv);
+  while (r.next()) {
+    if (r.tag === tagCreateRevision) return r.int64() === event.modRevision;
+    r.skip();
+  }
+  return false;
 }
 
 function encodeEvent(event: MvccEvent, prev: Uint8Array | null): Uint8Array {

@@ -1,4 +1,3 @@
-import { emptyBytes } from "../../base/bytes.ts";
 import { grpcCode } from "../../base/etcd-errors.ts";
 import { Reader } from "../../codec/reader.ts";
 import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
@@ -36,11 +35,11 @@ export function createHealthService(): GrpcMethod[] {
   ];
 }
 
-function serviceName(bytes: Uint8Array): Uint8Array {
+function serviceName(bytes: Uint8Array): string {
   const r = new Reader(bytes);
-  let name: Uint8Array = emptyBytes;
+  let name = "";
   while (r.next()) {
-    if (r.tag === 0x0a) name = r.bytes();
+    if (r.tag === 0x0a) name = r.string();
     else r.skip();
   }
   return name;

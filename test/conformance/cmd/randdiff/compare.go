@@ -184,6 +184,24 @@ func shorten(s string) string {
 	return s
 }
 
+const shownValueBytes = 12
+
+// abbreviate shortens values, so that what differs is not lost in them.
+func abbreviate(m proto.Message) {
+	var answer *pb.RangeResponse
+	switch m := m.(type) {
+	case *pb.RangeResponse:
+		answer = m
+	case *pb.RangeStreamResponse:
+		answer = m.RangeResponse
+	}
+	for _, kv := range answer.GetKvs() {
+		if len(kv.Value) > shownValueBytes {
+			kv.Value = append(kv.Value[:shownValueBytes:shownValueBytes], '~')
+		}
+	}
+}
+
 // describe prints an answer for a human.
 func describe(c call, a raw.Answer) string {
 	out := &strings.Builder{}
@@ -193,6 +211,7 @@ func describe(c call, a raw.Answer) string {
 		if err := proto.Unmarshal(body, m); err != nil {
 			fmt.Fprintf(out, " undecodable(%v)", err)
 		} else {
+			abbreviate(m)
 			fmt.Fprintf(out, " {%s}", prototext.MarshalOptions{}.Format(m))
 		}
 	}

@@ -32,6 +32,8 @@ type generator struct {
 	revision  int64
 	compacted int64
 	alarms    bool
+	// recreated holds revisions whose transaction deleted keys: see compaction.
+	recreated map[int64]bool
 }
 
 func (g *generator) percent(n int) bool { return g.r.IntN(100) < n }

@@ -98,6 +98,9 @@ func (r *runner) write(c call) {
 	if h, ok := m.(interface{ GetHeader() *pb.ResponseHeader }); ok && h.GetHeader() != nil {
 		r.g.revision = max(r.g.revision, h.GetHeader().Revision)
 	}
+	if txn, ok := m.(*pb.TxnResponse); ok && deletes(txn) {
+		r.g.recreated[r.g.revision] = true
+	}
 	switch m := c.message.(type) {
 	case *pb.CompactionRequest:
 		r.g.compacted = m.Revision
@@ -106,6 +109,15 @@ func (r *runner) write(c call) {
 			r.raised, r.underAlarm = m, alarmWrites
 		}
 	}
+}
+
+func deletes(m *pb.TxnResponse) bool {
+	for _, op := range m.Responses {
+		if op.GetResponseDeleteRange().GetDeleted() > 0 || (op.GetResponseTxn() != nil && deletes(op.GetResponseTxn())) {
+			return true
+		}
+	}
+	return false
 }
 
 // clearAlarm takes back an alarm after some writes were refused because of it.
@@ -234,7 +246,7 @@ func main() {
 	alarms := flag.Bool("alarms", true, "raise and clear alarms")
 	flag.Parse()
 	r := &runner{max: *maximum, seed: *seed, g: &generator{
-		r: rand.New(rand.NewPCG(*seed, 1)), revision: 1, compacted: 0, alarms: *alarms}}
+		r: rand.New(rand.NewPCG(*seed, 1)), revision: 1, recreated: map[int64]bool{}, alarms: *alarms}}
 	for i, endpoint := range []string{*want, *got} {
 		client, err := raw.Dial(endpoint)
 		must(err)

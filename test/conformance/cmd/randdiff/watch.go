@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
@@ -25,9 +25,9 @@ type watchSide struct {
 	stream   *raw.Stream
 	received chan *pb.WatchResponse
 	failed   chan error
-	control  []string         // created and canceled answers, normalised, in order
-	events   map[int64][]byte // watch id to its events so far, each marshalled
-	lastRev  map[int64]int64  // newest revision of the last whole response
+	control  []string           // created and canceled answers, normalised, in order
+	events   map[int64][]string // watch id to its events so far, each marshalled
+	lastRev  map[int64]int64    // newest revision of the last whole response
 	problem  string
 }
 
@@ -35,7 +35,7 @@ func openWatch(name string, client *raw.Client) *watchSide {
 	stream, err := client.Bidi(pb.Watch_Watch_FullMethodName)
 	must(err)
 	w := &watchSide{name: name, stream: stream, received: make(chan *pb.WatchResponse, receivedBuffer),
-		failed: make(chan error, 1), events: map[int64][]byte{}, lastRev: map[int64]int64{}}
+		failed: make(chan error, 1), events: map[int64][]string{}, lastRev: map[int64]int64{}}
 	go w.receive()
 	return w
 }
@@ -82,7 +82,7 @@ func (w *watchSide) take(m *pb.WatchResponse) {
 	for i, event := range m.Events {
 		body, err := proto.Marshal(event)
 		must(err)
-		w.events[m.WatchId] = append(w.events[m.WatchId], body...)
+		w.events[m.WatchId] = append(w.events[m.WatchId], string(body))
 		revision := event.Kv.ModRevision
 		if revision < last || (i == 0 && revision == last) {
 			w.problem = fmt.Sprintf("watch %d: revision %d after %d", m.WatchId, revision, last)
@@ -137,7 +137,7 @@ func (w *watchSide) barrier(revision int64) {
 }
 
 func (w *watchSide) reset() {
-	w.control, w.events = nil, map[int64][]byte{}
+	w.control, w.events = nil, map[int64][]string{}
 }
 
 // watchPair keeps the same watchers on both servers.
@@ -254,9 +254,8 @@ func (p *watchPair) difference() string {
 		}
 	}
 	for id := range want.events {
-		if !bytes.Equal(want.events[id], got.events[id]) {
-			return fmt.Sprintf("events of watch %d\n  want %x\n  got  %x", id,
-				clip(want.events[id]), clip(got.events[id]))
+		if text := eventDifference(want.events[id], got.events[id]); text != "" {
+			return fmt.Sprintf("watch %d: %s", id, text)
 		}
 	}
 	if len(want.events) != len(got.events) {
@@ -265,4 +264,20 @@ func (p *watchPair) difference() string {
 	return ""
 }
 
-func clip(b []byte) []byte { return b[:min(len(b), shownBytes)] }
+// eventDifference names the first event that differs.
+func eventDifference(want, got []string) string {
+	at := func(events []string, i int) string {
+		if i >= len(events) {
+			return "(no event)"
+		}
+		event := &mvccpb.Event{}
+		must(proto.Unmarshal([]byte(events[i]), event))
+		return shorten(prototext.MarshalOptions{}.Format(event))
+	}
+	for i := range max(len(want), len(got)) {
+		if i >= len(want) || i >= len(got) || want[i] != got[i] {
+			return fmt.Sprintf("event %d of %d and %d\n  want %s\n  got  %s", i, len(want), len(got), at(want, i), at(got, i))
+		}
+	}
+	return ""
+}
