@@ -80,8 +80,8 @@ export const http2Defaults: Http2Limits = {
   receiveBytesMax: 64 * mib,
   streamCostBytes: 512,
 
-  pendingHighBytes: 512 * kib,
-  pendingLowBytes: 128 * kib,
+  pendingHighBytes: 64 * kib,
+  pendingLowBytes: 16 * kib,
   pendingStreamBytesMax: 64 * mib,
   pendingConnectionBytesMax: 1024 * mib,
   streamTurnBytesMax: 256 * kib,

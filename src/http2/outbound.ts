@@ -105,6 +105,10 @@ export class Outbound {
   /** Streams that used up their share of this turn. */
   private readonly rested: Stream[] = [];
   private frames: Uint8Array[] = [];
+  /** The newest DATA frame in `out`, which may still grow while nothing follows it. */
+  private lastDataStream = 0;
+  private lastDataLength = 0;
+  private lastDataEnd = -1;
   private touched = false;
   private flushing = false;
   private isReading = true;
@@ -225,17 +229,39 @@ export class Outbound {
     );
   }
 
-  /** Room for one DATA frame of `length` bytes: writes its header, returns where the bytes go. */
+  /**
+   * Room for `length` bytes of DATA, returns where they go. Small messages of one stream in a row
+   * share a frame: the client reads one header for many.
+   */
   openData(stream: Stream, length: number): number {
     const out = this.out;
+    stream.sendWindow -= length;
+    this.window -= length;
+    this.dataBytes += length;
+    const joined = this.lastDataLength + length;
+    if (this.lastDataEnd === out.length && this.lastDataStream === stream.id) {
+      if (joined <= this.frameBytesMax) return this.growData(joined, length);
+    }
     out.reserve(frameHeaderBytes + length);
     const at = out.length;
     putFrameHeader(out.bytes, at, length, frameType.data << 8, stream.id);
     out.length = at + frameHeaderBytes + length;
-    stream.sendWindow -= length;
-    this.window -= length;
-    this.dataBytes += length;
+    this.lastDataStream = stream.id;
+    this.lastDataLength = length;
+    this.lastDataEnd = out.length;
     return at + frameHeaderBytes;
+  }
+
+  private growData(joined: number, length: number): number {
+    const out = this.out;
+    out.reserve(length);
+    const at = out.length;
+    const header = at - this.lastDataLength - frameHeaderBytes;
+    putFrameHeader(out.bytes, header, joined, frameType.data << 8, this.lastDataStream);
+    out.length = at + length;
+    this.lastDataLength = joined;
+    this.lastDataEnd = out.length;
+    return at;
   }
 
   /** An empty DATA frame with END_STREAM. */
@@ -358,11 +384,13 @@ export class Outbound {
     const whole = out.bytes;
     const length = out.length;
     out.length = 0;
+    this.lastDataEnd = -1;
     this.sentBytes += length;
     const free = this.sink.write(whole.subarray(0, length));
     if (!free) {
       this.busy = whole;
-      out.bytes = this.spare ?? new Uint8Array(bufferBytesFirst);
+      const likely = Math.min(Math.max(length, bufferBytesFirst), bufferBytesKept);
+      out.bytes = this.spare ?? new Uint8Array(likely);
       this.spare = null;
     } else if (whole.length > bufferBytesKept) {
       this.pool.give(whole);
