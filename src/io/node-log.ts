@@ -1,4 +1,5 @@
 /** Log lines in etcd's form, written without ever waiting for their reader. */
+import { openSync, writeSync } from "node:fs";
 import pino from "pino";
 import type { LogFields, Logger } from "../base/log.ts";
 
@@ -33,12 +34,16 @@ const lastWriteMs = 50;
  */
 export function createNodeLog(options: NodeLogOptions, end = endProcess): NodeLog {
   const destinations = options.outputs.map(open);
+  let isEnding = false;
   const all: Destination = {
     write: (line) => {
-      for (const destination of destinations) destination.write(line);
+      for (const output of destinations) {
+        if (isEnding) writeNow(output, line);
+        else output.stream.write(line);
+      }
     },
     flushSync: () => {
-      for (const destination of destinations) flush(destination);
+      for (const output of destinations) flush(output);
     },
   };
   const write =
@@ -57,10 +62,12 @@ export function createNodeLog(options: NodeLogOptions, end = endProcess): NodeLo
       write("error", message, fields);
     },
     fatal: (message, fields) => {
-      write("fatal", message, fields);
       // A write under way is with another thread, and only time tells that it is done.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lastWriteMs);
+      pause(lastWriteMs);
       all.flushSync();
+      isEnding = true;
+      write("fatal", message, fields);
+      isEnding = false;
       return end();
     },
     close: async () => {
@@ -79,31 +86,53 @@ type Write = (level: WrittenLevel, message: string, fields?: LogFields) => void;
 /** Bytes waiting for a slow reader before lines are dropped. */
 const pendingBytesMax = 16 * 1024 * 1024;
 
-type Output = ReturnType<typeof pino.destination>;
+/** Blocks; only for the end of the process. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
 
-function finish(output: Output): Promise<void> {
+/** Writes past the buffer. A full pipe gets a few more chances. */
+function writeNow(output: Output, line: string): void {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    try {
+      writeSync(output.fd, line);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
+      pause(lastWriteMs);
+    }
+  }
+}
+
+interface Output {
+  readonly stream: ReturnType<typeof pino.destination>;
+  readonly fd: number;
+}
+
+function finish({ stream }: Output): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, closeMsMax);
-    output.once("close", () => {
+    stream.once("close", () => {
       clearTimeout(timer);
       resolve();
     });
-    output.end();
+    stream.end();
   });
 }
 
 function open(output: string): Output {
-  const dest = output === "default" || output === "stderr" ? 2 : output === "stdout" ? 1 : output;
-  const made = pino.destination({ dest, sync: false, append: true, maxLength: pendingBytesMax });
-  made.on("error", () => {
+  const fd = output === "default" || output === "stderr" ? 2 : output === "stdout" ? 1 : null;
+  const dest = fd ?? openSync(output, "a", 0o600);
+  const stream = pino.destination({ dest, sync: false, maxLength: pendingBytesMax });
+  stream.on("error", () => {
     // A reader that went away (EPIPE) or a full disk must not stop the server.
   });
-  return made;
+  return { stream, fd: dest };
 }
 
-function flush(destination: Destination): void {
+function flush({ stream }: Output): void {
   try {
-    destination.flushSync();
+    stream.flushSync();
   } catch {
     // Not open yet, or its reader is gone: nothing more can be done for these lines.
   }
