@@ -8,8 +8,8 @@
 //   --profile OP               the same cell against Quorate alone under V8's profiler
 //   --program FILE             another build of Quorate than bin/etcd
 //
-// BEN1  Both servers run the whole time; each round measures Go etcd, then Quorate, so that a change
-//       of the machine's speed meets both.
+// BEN1  Both servers run the whole time; each round measures Go etcd, then Quorate, so that a
+//       change of the machine's speed meets both.
 // BEN2  Figures are medians over the rounds; processor time is that of the server process alone.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

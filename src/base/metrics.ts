@@ -4,7 +4,7 @@
  */
 import { assert } from "./assert.ts";
 
-export class Counter {
+class Counter {
   value = 0;
 }
 

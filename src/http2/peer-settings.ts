@@ -42,7 +42,8 @@ function applySetting(id: number, value: number, target: SettingsTarget): number
     case setting.initialWindowSize:
       return setInitialWindow(value, target) ? h2Error.noError : h2Error.flowControl;
     case setting.maxFrameSize: {
-      // We go on sending frames of the default size: larger ones make turns between streams coarser.
+      // We go on sending frames of the default size: larger ones make turns between streams
+      // coarser.
       const isAllowed = value >= frameBytesDefault && value <= frameBytesLargest;
       return isAllowed ? h2Error.noError : h2Error.protocol;
     }

@@ -1,4 +1,5 @@
-// SV1  Nothing is served before the member has published itself and everything committed is applied.
+// SV1  Nothing is served before the member has published itself and everything committed is
+//      applied.
 // SV2  The WAL lets entries go only behind a durable backend commit that contains them.
 // SV3  A failed disk write ends the process: no answer is given after it.
 

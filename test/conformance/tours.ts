@@ -1,5 +1,6 @@
-// The same tour (put, get, prefix, txn, lease, watch, delete) by four other clients. Each is checked
-// against Go etcd first, so that a fault of the client or of its installation is not blamed on us.
+// The same tour (put, get, prefix, txn, lease, watch, delete) by four other clients. Each is
+// checked against Go etcd first, so that a fault of the client or of its installation is not blamed
+// on us.
 //
 // TOU1  A tour whose toolchain is absent says so; it counts as failed only where CI=true.
 import { cpSync, existsSync, writeFileSync } from "node:fs";

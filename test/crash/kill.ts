@@ -1,8 +1,8 @@
-// Kills a real server with SIGKILL again and again while it takes writes, and starts it again on the
-// same data directory: `node test/crash/kill.ts [--kills 20] [--seed 1]`.
+// Kills a real server with SIGKILL again and again while it takes writes, and starts it again on
+// the same data directory: `node test/crash/kill.ts [--kills 20] [--seed 1]`.
 //
-// KIL1  After each start every acknowledged put is there, with the revision it was acknowledged with;
-//       a put whose answer never came may be there or not, and nothing else.
+// KIL1  After each start every acknowledged put is there, with the revision it was acknowledged
+//       with; a put whose answer never came may be there or not, and nothing else.
 // KIL2  The store's revision is never below one seen before.
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";

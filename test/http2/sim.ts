@@ -1,4 +1,6 @@
-/** A transport without sockets: simulated clock and turns, sinks that record, a raw frame client. */
+/**
+ * A transport without sockets: simulated clock and turns, sinks that record, a raw frame client.
+ */
 import type { Clock, Turn } from "../../src/base/ports.ts";
 import type { Connection } from "../../src/http2/connection.ts";
 import { frameFlag, frameType, OutputBuffer, preface, readU32 } from "../../src/http2/frame.ts";

@@ -258,7 +258,9 @@ export class Applier {
     return this.#parts.quota.available(cost);
   }
 
-  /** As etcd: the write stands (AP1), its sender hears of the full quota, and the alarm is raised. */
+  /**
+   * As etcd: the write stands (AP1), its sender hears of the full quota, and the alarm is raised.
+   */
   #spaceVerdict(fits: boolean): EtcdError | null {
     if (fits) return null;
     this.#parts.onNoSpace();

@@ -67,7 +67,7 @@ function tryParse(values: FlagValues, name: string, text: string): string | null
 }
 
 /** The variable that stands for a flag. */
-export function variableOf(name: string): string {
+function variableOf(name: string): string {
   return `ETCD_${name.toUpperCase().replaceAll("-", "_")}`;
 }
 

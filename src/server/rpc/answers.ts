@@ -5,7 +5,10 @@ import type { GrpcCall } from "../../http2/types.ts";
 import type { ApplyResult } from "../apply/applier.ts";
 import type { Waiter } from "../proposals.ts";
 
-/** Answers of up to this many bytes are copied into the connection's output; larger ones go by reference. */
+/**
+ * Answers of up to this many bytes are copied into the connection's output; larger ones go by
+ * reference.
+ */
 const copiedAnswerBytesMax = 16 * 1024;
 
 /** Puts headers on answers and sends them. One scratch buffer serves all: calls never nest. */

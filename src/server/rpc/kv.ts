@@ -30,7 +30,9 @@ export interface KvServiceParts {
   readonly reads: LinearizableReads;
   readonly answers: Answers;
   readonly txnState: TxnState;
-  /** Answers the error of a write that cannot fit the quota, having asked for the alarm; else null. */
+  /**
+   * Answers the error of a write that cannot fit the quota, having asked for the alarm; else null.
+   */
   readonly checkQuota: (costBytes: number) => EtcdError | null;
   readonly txnOpsMax: number;
   readonly requestBytesMax: number;
@@ -218,7 +220,9 @@ class RangeRead implements ReadWaiter {
   }
 }
 
-/** Up to here an answer's key-values are copied next to its header; beyond, chunks go by reference. */
+/**
+ * Up to here an answer's key-values are copied next to its header; beyond, chunks go by reference.
+ */
 const inlineRangeBytesMax = 8 * 1024;
 
 class TxnRead implements ReadWaiter {

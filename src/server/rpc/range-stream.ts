@@ -22,7 +22,9 @@ const errRevisionFilters = new GrpcError(
   "RangeStream does not support revision filters",
 );
 
-/** KV.RangeStream (semantics.md 3): one picture of the store, in chunks as the client takes them. */
+/**
+ * KV.RangeStream (semantics.md 3): one picture of the store, in chunks as the client takes them.
+ */
 export function createRangeStream(parts: KvServiceParts): GrpcMethod {
   return {
     path: "/etcdserverpb.KV/RangeStream",
@@ -58,7 +60,9 @@ function checkStreamable(request: RangeRequest): EtcdError | null {
   return filtered ? errRevisionFilters : null;
 }
 
-/** One message is held back until it is known whether another follows: only the last has a header. */
+/**
+ * One message is held back until it is known whether another follows: only the last has a header.
+ */
 class RangeStream implements ReadWaiter {
   readonly #call: GrpcCall;
   readonly #request: RangeRequest;
@@ -94,7 +98,9 @@ class RangeStream implements ReadWaiter {
     this.run();
   }
 
-  /** Sends chunks until the client's window is full, one turn's share of keys is used, or the end. */
+  /**
+   * Sends chunks until the client's window is full, one turn's share of keys is used, or the end.
+   */
   run(): void {
     while (!this.#isEnded && !this.#call.done) {
       const step = this.#step();

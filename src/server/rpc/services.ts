@@ -5,9 +5,9 @@ import type { ReadWaiter } from "../read-gate.ts";
 
 export interface Proposer {
   /**
-   * Proposes an InternalRaftRequest: `field` is one of `requestField`, `body` the canonical bytes of
-   * that request (copied before return). Fails through the waiter: too large, too many requests, no
-   * leader, timeout, stopped.
+   * Proposes an InternalRaftRequest: `field` is one of `requestField`, `body` the canonical bytes
+   * of that request (copied before return). Fails through the waiter: too large, too many requests,
+   * no leader, timeout, stopped.
    */
   propose(field: number, body: Uint8Array, waiter: Waiter): void;
 }
