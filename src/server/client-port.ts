@@ -85,11 +85,16 @@ export class Ports {
       await listenOn(this.#metrics, url.text);
       io.log.info("serving metrics", { address: url.text });
     }
+    for (const url of config.listenClientUrls) await listenOn(this.#client, url.text);
+  }
+
+  /** Says in etcd's words what clients reach. */
+  announce(): void {
+    const { config, io } = this.#parts;
+    const message = config.tls.certFile
+      ? "serving client traffic securely"
+      : "serving client traffic insecurely; this is strongly discouraged!";
     for (const url of config.listenClientUrls) {
-      await listenOn(this.#client, url.text);
-      const message = config.tls.certFile
-        ? "serving client traffic securely"
-        : "serving client traffic insecurely; this is strongly discouraged!";
       io.log.info(message, { traffic: "grpc+http", address: url.text });
     }
   }

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { errStopped, errTimeout, errTimeoutDueToLeaderFail } from "../base/etcd-errors.ts";
 import type { EtcdError } from "../base/etcd-errors.ts";
+import type { TxnRequest } from "../codec/messages.ts";
 import type { ApplyResult } from "./apply/applier.ts";
 
 // PR1  An id is given out once and ids grow; the member's 16 bits keep members apart.
@@ -8,6 +9,8 @@ import type { ApplyResult } from "./apply/applier.ts";
 
 /** Someone who waits for a proposal to be applied. */
 export interface Waiter {
+  /** The proposed request as it was decoded here, from bytes that last: it need not be decoded again. */
+  readonly request?: TxnRequest;
   /** The proposal was committed and applied; `result` is what applying it gave. */
   applied(result: ApplyResult): void;
   /** Nothing is known about the proposal: it may still be applied. */
@@ -62,9 +65,9 @@ export class Proposals {
     else this.#waiters.set(idLow, waiter);
   }
 
-  /** Whether somebody waits for this id: if not, a result need not be built. */
-  has(idLow: number): boolean {
-    return this.#waiters.has(idLow);
+  /** Who waits for this id; undefined: nobody, so a result need not be built. */
+  get(idLow: number): Waiter | undefined {
+    return this.#waiters.get(idLow);
   }
 
   /** The proposal was applied. False if nobody waits for it (any more). */

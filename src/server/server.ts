@@ -99,8 +99,9 @@ class MemberServer implements RunningServer {
       metrics: this.#metrics,
     });
     await this.#runUntilPublished(started.node);
-    log.info("ready to serve client requests");
     await this.#ports.listen();
+    log.info("ready to serve client requests");
+    this.#ports.announce();
     this.#io.ready();
   }
 

@@ -13,7 +13,7 @@ import {
   decodeLeaseGrantRequest,
   decodeLeaseIdRequest,
 } from "../../codec/lease.ts";
-import type { InternalRequest } from "../../codec/messages.ts";
+import type { InternalRequest, TxnRequest } from "../../codec/messages.ts";
 import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../../codec/membership.ts";
 import { decodeCompactionRequest, decodeTxnRequest } from "../../codec/txn.ts";
 import { Writer } from "../../codec/writer.ts";
@@ -57,7 +57,7 @@ export class CompactionProgress {
 export interface ApplyWaiters {
   /** Upper 16 bits of the ids this member gives out. */
   readonly idHigh: number;
-  has(idLow: number): boolean;
+  get(idLow: number): { readonly request?: TxnRequest } | undefined;
   applied(idLow: number, result: ApplyResult): boolean;
 }
 
@@ -81,6 +81,8 @@ export class Applier {
   readonly #parts: ApplierParts;
   readonly #txnState: TxnState;
   readonly #result: ApplyResult;
+  /** The request being applied, if whoever waits for it had decoded it: the same bytes (AP1). */
+  #decodedTxn: TxnRequest | null = null;
 
   constructor(parts: ApplierParts) {
     this.#parts = parts;
@@ -101,15 +103,16 @@ export class Applier {
   apply(data: Uint8Array): void {
     const request = decodeInternalRequest(data);
     const { waiters, store } = this.#parts;
-    const isAwaited = request.idHigh === waiters.idHigh && waiters.has(request.idLow);
+    const waiter = request.idHigh === waiters.idHigh ? waiters.get(request.idLow) : undefined;
+    this.#decodedTxn = waiter?.request ?? null;
     const result = this.#result;
     result.error = null;
     result.revision = 0;
     result.body.reset();
     result.compaction = null;
-    result.error = this.#run(request, isAwaited ? result.body : null);
+    result.error = this.#run(request, waiter === undefined ? null : result.body);
     if (result.revision === 0) result.revision = store.currentRevision;
-    if (isAwaited) waiters.applied(request.idLow, result);
+    if (waiter !== undefined) waiters.applied(request.idLow, result);
   }
 
   #run(request: InternalRequest, out: Writer | null): EtcdError | null {
@@ -181,7 +184,7 @@ export class Applier {
   #txn(body: Uint8Array, out: Writer | null): EtcdError | null {
     const { alarms, store } = this.#parts;
     if (alarms.corrupt) return errCorrupt;
-    const request = decodeTxnRequest(body);
+    const request = this.#decodedTxn ?? decodeTxnRequest(body);
     const cost = txnCost(request);
     if (alarms.noSpace && cost > 0) return errNoSpace;
     const fits = this.#fits(cost);

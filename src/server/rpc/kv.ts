@@ -114,19 +114,20 @@ class KvService {
   }
 
   txn(call: GrpcCall, bytes: Uint8Array): void {
-    const { answers, checkQuota, txnOpsMax, reads } = this.#parts;
-    const request = decodeTxnRequest(bytes);
+    const { answers, checkQuota, txnOpsMax, reads, proposer } = this.#parts;
+    const owned = bytes.slice(); // the decoded request is used again when it is applied or read
+    const request = decodeTxnRequest(owned);
     const error = checkTxn(request, txnOpsMax) ?? checkQuota(txnCost(request));
     if (error !== null) {
       answers.fail(call, error);
       return;
     }
     if (!isReadOnly(request)) {
-      const body = request.canonical ? bytes : this.#recode(encodeTxnRequest, request);
-      this.#propose(call, requestField.txn, body);
+      const body = request.canonical ? owned : this.#recode(encodeTxnRequest, request);
+      proposer.propose(requestField.txn, body, new TxnWaiter(call, answers, request));
       return;
     }
-    const read = new TxnRead(call, decodeTxnRequest(bytes.slice()), this.#parts);
+    const read = new TxnRead(call, request, this.#parts);
     if (isSerializable(request)) read.ready(null);
     else reads.read(read);
   }
@@ -151,6 +152,16 @@ class KvService {
     this.#scratch.reset();
     encode(this.#scratch, message);
     return this.#scratch.view();
+  }
+}
+
+/** Keeps the decoded request for the moment it is applied. */
+class TxnWaiter extends WriteWaiter {
+  readonly request: TxnRequest;
+
+  constructor(call: GrpcCall, answers: Answers, request: TxnRequest) {
+    super(call, answers);
+    this.request = request;
   }
 }
 

@@ -48,9 +48,16 @@ export function checkDeleteRange(request: DeleteRangeRequest): EtcdError | null 
 export function checkTxn(request: TxnRequest, opsMax: number): EtcdError | null {
   return (
     checkTxnShape(request, opsMax) ??
-    checkIntervals(request.success).error ??
-    checkIntervals(request.failure).error
+    checkConflicts(request.success) ??
+    checkConflicts(request.failure)
   );
+}
+
+/** One plain operation cannot conflict with itself. */
+function checkConflicts(ops: readonly RequestOp[]): EtcdError | null {
+  const only = ops[0];
+  if (only === undefined || (ops.length === 1 && only.kind !== "txn")) return null;
+  return checkIntervals(ops).error;
 }
 
 function checkTxnShape(request: TxnRequest, opsMax: number): EtcdError | null {
@@ -93,7 +100,6 @@ interface Intervals {
 /** A key may be put once per list, and not where the same list deletes (semantics.md 6). */
 function checkIntervals(ops: readonly RequestOp[]): Intervals {
   const result: Intervals = { error: null, puts: new Set(), deletes: new DeleteSet() };
-  if (ops.length < 2 && ops[0]?.kind !== "txn") return collectSingle(ops[0], result);
   for (const op of ops) {
     if (op.kind === "deleteRange") result.deletes.add(op.deleteRange.key, op.deleteRange.rangeEnd);
   }
@@ -105,13 +111,6 @@ function checkIntervals(ops: readonly RequestOp[]): Intervals {
     if (op.kind !== "put" || result.error !== null) continue;
     result.error = claimPut(toBinaryString(op.put.key), op.put.key, result, null);
   }
-  return result;
-}
-
-/** One plain operation cannot conflict with itself; it only matters to a parent list. */
-function collectSingle(op: RequestOp | undefined, result: Intervals): Intervals {
-  if (op?.kind === "put") result.puts.add(toBinaryString(op.put.key));
-  if (op?.kind === "deleteRange") result.deletes.add(op.deleteRange.key, op.deleteRange.rangeEnd);
   return result;
 }
 
