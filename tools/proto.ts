@@ -15,7 +15,13 @@ export function generate(into: string): void {
   const plugin = join(root, "node_modules/@bufbuild/protoc-gen-es/bin/protoc-gen-es");
   const template = {
     version: "v2",
-    plugins: [{ local: [process.execPath, plugin], out: into, opt: ["target=js+dts"] }],
+    plugins: [
+      {
+        local: [process.execPath, plugin],
+        out: into,
+        opt: ["target=js+dts", "import_extension=js"],
+      },
+    ],
   };
   const result = spawnSync(
     process.execPath,

@@ -69,6 +69,7 @@ export function decodeInternalRequest(bytes: Uint8Array): InternalRequest {
     } else if (r.tag === fieldHeader * 8 + 2) {
       readHeader(request, r.presentBytes());
     } else if ((r.tag & 7) === 2) {
+      if (request.field !== 0) throw malformed();
       request.field = field;
       request.body = r.presentBytes();
     } else {

@@ -51,8 +51,8 @@ export function encodeKeyValue(out: Writer, kv: KeyValue): void {
   bigField(out, 0x30, kv.lease);
 }
 
-export function decodePutRequest(bytes: Uint8Array): PutRequest {
-  const put: PutRequest = {
+export function emptyPut(): PutRequest {
+  return {
     key: emptyBytes,
     value: emptyBytes,
     lease: 0n,
@@ -61,6 +61,16 @@ export function decodePutRequest(bytes: Uint8Array): PutRequest {
     ignoreLease: false,
     canonical: true,
   };
+}
+
+export function decodePutRequest(bytes: Uint8Array): PutRequest {
+  const put = emptyPut();
+  mergePutRequest(put, bytes);
+  return put;
+}
+
+/** Reads more of the same message on top of `put`, as protobuf merges split messages. */
+export function mergePutRequest(put: PutRequest, bytes: Uint8Array): void {
   const r = new Reader(bytes);
   while (r.next()) {
     switch (r.tag) {
@@ -86,8 +96,7 @@ export function decodePutRequest(bytes: Uint8Array): PutRequest {
         r.skip();
     }
   }
-  put.canonical = r.canonical;
-  return put;
+  if (!r.canonical) put.canonical = false;
 }
 
 export function encodePutRequest(out: Writer, put: PutRequest): void {
@@ -101,6 +110,12 @@ export function encodePutRequest(out: Writer, put: PutRequest): void {
 
 export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
   const range = emptyRange();
+  mergeRangeRequest(range, bytes);
+  return range;
+}
+
+/** Reads more of the same message on top of `range`, as protobuf merges split messages. */
+export function mergeRangeRequest(range: RangeRequest, bytes: Uint8Array): void {
   const r = new Reader(bytes);
   while (r.next()) {
     switch (r.tag) {
@@ -120,11 +135,10 @@ export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
         readRangeOption(r, range);
     }
   }
-  range.canonical = r.canonical;
-  return range;
+  if (!r.canonical) range.canonical = false;
 }
 
-function emptyRange(): RangeRequest {
+export function emptyRange(): RangeRequest {
   return {
     key: emptyBytes,
     rangeEnd: emptyBytes,
@@ -193,13 +207,18 @@ export function encodeRangeRequest(out: Writer, range: RangeRequest): void {
   int64Field(out, 0x68, range.maxCreateRevision);
 }
 
+export function emptyDeleteRange(): DeleteRangeRequest {
+  return { key: emptyBytes, rangeEnd: emptyBytes, prevKv: false, canonical: true };
+}
+
 export function decodeDeleteRangeRequest(bytes: Uint8Array): DeleteRangeRequest {
-  const request: DeleteRangeRequest = {
-    key: emptyBytes,
-    rangeEnd: emptyBytes,
-    prevKv: false,
-    canonical: true,
-  };
+  const request = emptyDeleteRange();
+  mergeDeleteRangeRequest(request, bytes);
+  return request;
+}
+
+/** Reads more of the same message on top of `request`, as protobuf merges split messages. */
+export function mergeDeleteRangeRequest(request: DeleteRangeRequest, bytes: Uint8Array): void {
   const r = new Reader(bytes);
   while (r.next()) {
     switch (r.tag) {
@@ -216,8 +235,7 @@ export function decodeDeleteRangeRequest(bytes: Uint8Array): DeleteRangeRequest 
         r.skip();
     }
   }
-  request.canonical = r.canonical;
-  return request;
+  if (!r.canonical) request.canonical = false;
 }
 
 export function encodeDeleteRangeRequest(out: Writer, request: DeleteRangeRequest): void {

@@ -66,11 +66,9 @@ export interface LeaseCheckpoint {
   remainingTtl: number;
 }
 
-const checkpointsRepeated = 1 << 1;
-
 export function decodeLeaseCheckpointRequest(bytes: Uint8Array): LeaseCheckpoint[] {
   const checkpoints: LeaseCheckpoint[] = [];
-  const r = new Reader(bytes, checkpointsRepeated);
+  const r = new Reader(bytes);
   while (r.next()) {
     if (r.tag === 0x0a) checkpoints.push(decodeCheckpoint(r.presentBytes()));
     else r.skip();

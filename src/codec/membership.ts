@@ -11,8 +11,6 @@ export interface MemberAttributes {
   readonly clientUrls: readonly string[];
 }
 
-const clientUrlsRepeated = 1 << 2;
-
 export function encodeClusterMemberAttrSet(attributes: MemberAttributes): Uint8Array {
   const out = new Writer(256);
   bigField(out, 0x08, attributes.memberId);
@@ -26,25 +24,25 @@ export function encodeClusterMemberAttrSet(attributes: MemberAttributes): Uint8A
 export function decodeClusterMemberAttrSet(bytes: Uint8Array): MemberAttributes {
   const r = new Reader(bytes);
   let memberId = 0n;
-  let attributes = { name: "", clientUrls: [] as string[] };
+  const attributes = { name: "", clientUrls: [] as string[] };
   while (r.next()) {
     if (r.tag === 0x08) memberId = r.bigUint64();
-    else if (r.tag === 0x12) attributes = decodeAttributes(r.presentBytes());
+    else if (r.tag === 0x12) mergeAttributes(attributes, r.presentBytes());
     else r.skip();
   }
   return { memberId, ...attributes };
 }
 
-function decodeAttributes(bytes: Uint8Array): { name: string; clientUrls: string[] } {
-  const r = new Reader(bytes, clientUrlsRepeated);
-  let name = "";
-  const clientUrls: string[] = [];
+function mergeAttributes(
+  attributes: { name: string; clientUrls: string[] },
+  bytes: Uint8Array,
+): void {
+  const r = new Reader(bytes);
   while (r.next()) {
-    if (r.tag === 0x0a) name = r.string();
-    else if (r.tag === 0x12) clientUrls.push(r.string());
+    if (r.tag === 0x0a) attributes.name = r.string();
+    else if (r.tag === 0x12) attributes.clientUrls.push(r.string());
     else r.skip();
   }
-  return { name, clientUrls };
 }
 
 export function encodeClusterVersionSet(version: string): Uint8Array {

@@ -66,62 +66,64 @@ export class Reader {
   /** int64 as a number, exact below 2^53 in size, else rounded. Zero is not canonical (proto3). */
   int64(): number {
     this.#readVarint();
-    const { low, high } = this.#noZero();
-    return high === 0 ? low : (high | 0) * two32 + low;
+    this.#noteZero();
+    return this.#signedNumber();
   }
 
   /** int64 with presence (a oneof member): zero is canonical. */
   presentInt64(): number {
     this.#readVarint();
-    return this.#high === 0 ? this.#low : (this.#high | 0) * two32 + this.#low;
+    return this.#signedNumber();
   }
 
   /** uint64 as a number, exact below 2^53. */
   uint64(): number {
     this.#readVarint();
-    const { low, high } = this.#noZero();
-    return high * two32 + low;
+    this.#noteZero();
+    return this.#high * two32 + this.#low;
   }
 
   /** int64 as an id. */
   bigInt64(): bigint {
     this.#readVarint();
-    this.#noZero();
-    return this.#signed();
+    this.#noteZero();
+    return this.#signedBig();
   }
 
   presentBigInt64(): bigint {
     this.#readVarint();
-    return this.#signed();
+    return this.#signedBig();
   }
 
   /** uint64 as an id. */
   bigUint64(): bigint {
     this.#readVarint();
-    const { low, high } = this.#noZero();
-    return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low);
+    this.#noteZero();
+    return BigInt.asUintN(64, this.#signedBig());
   }
 
   /** uint64 as 16 high and 48 low bits: a request id. */
   split64(): { high16: number; low48: number } {
     this.#readVarint();
-    const { low, high } = this.#noZero();
-    return { high16: high >>> 16, low48: (high & 0xffff) * two32 + low };
+    this.#noteZero();
+    const high = this.#high;
+    return { high16: high >>> 16, low48: (high & 0xffff) * two32 + this.#low };
   }
 
   /** Enum or int32: the low 32 bits count, as in Go. */
   int32(): number {
     this.#readVarint();
-    const { low, high } = this.#noZero();
-    if (high !== (low >>> 31 === 1 ? 0xffff_ffff : 0)) this.canonical = false;
-    return low | 0;
+    this.#noteZero();
+    const value = this.#low | 0;
+    if (this.#high !== (value < 0 ? 0xffff_ffff : 0)) this.canonical = false;
+    return value;
   }
 
   bool(): boolean {
     this.#readVarint();
-    const { low, high } = this.#noZero();
-    if (high !== 0 || low > 1) this.canonical = false;
-    return (low | high) !== 0;
+    this.#noteZero();
+    if (this.#high !== 0 || this.#low > 1) this.canonical = false;
+    return (this.#low | this.#high) !== 0;
   }
 
   /** A view of the field's bytes. Empty is not canonical (proto3). */
@@ -138,7 +140,8 @@ export class Reader {
     if (this.#high !== 0 || length > this.end - this.pos) throw malformed();
     const start = this.pos;
     this.pos += length;
-    return this.buf.subarray(start, this.pos);
+    const { buf } = this;
+    return new Uint8Array(buf.buffer, buf.byteOffset + start, length); // cheaper than subarray
   }
 
   string(): string {
@@ -146,7 +149,7 @@ export class Reader {
     try {
       return utf8.decode(bytes);
     } catch {
-      throw new DecodeError("proto: string field contains invalid UTF-8");
+      throw new DecodeError("string field contains invalid UTF-8");
     }
   }
 
@@ -204,51 +207,65 @@ export class Reader {
     this.pos += bytes;
   }
 
-  #noZero(): { low: number; high: number } {
-    if (this.#low === 0 && this.#high === 0) this.canonical = false;
-    halves.low = this.#low;
-    halves.high = this.#high;
-    return halves;
+  #noteZero(): void {
+    if ((this.#low | this.#high) === 0) this.canonical = false;
   }
 
-  #signed(): bigint {
-    if (this.#high === 0) return this.#low === 0 ? 0n : BigInt(this.#low);
-    return (BigInt(this.#high | 0) << 32n) | BigInt(this.#low);
+  #signedNumber(): number {
+    return this.#high === 0 ? this.#low : (this.#high | 0) * two32 + this.#low;
+  }
+
+  #signedBig(): bigint {
+    if (this.#high === 0) return BigInt(this.#low);
+    halves.setUint32(0, this.#low, true);
+    halves.setUint32(4, this.#high, true);
+    return halves.getBigInt64(0, true);
   }
 
   #readVarint(): void {
+    const at = this.pos;
+    if (at >= this.end) throw malformed();
+    const byte = this.buf[at]!;
+    if (byte > 0x7f) {
+      this.#readLongVarint();
+      return;
+    }
+    this.pos = at + 1;
+    this.#low = byte;
+    this.#high = 0;
+  }
+
+  #readLongVarint(): void {
     const { buf, end } = this;
     let at = this.pos;
-    if (at >= end) throw malformed();
-    let byte = buf[at++]!;
-    let low = byte & 0x7f;
+    let low = buf[at++]! & 0x7f;
     let high = 0;
-    if (byte > 0x7f) {
-      let shift = 7;
-      do {
-        if (at >= end || shift > 63) throw malformed();
-        byte = buf[at++]!;
-        const bits = byte & 0x7f;
-        if (shift < 28) {
-          low |= bits << shift;
-        } else if (shift === 28) {
-          low |= bits << 28;
-          high = bits >>> 4;
-        } else {
-          if (shift === 63 && byte > 1) throw malformed();
-          high |= bits << (shift - 32);
-        }
-        shift += 7;
-      } while (byte > 0x7f);
-      if (byte === 0) this.canonical = false; // a trailing zero group: longer than needed
-    }
+    let byte = 0;
+    let shift = 7;
+    do {
+      if (at >= end || shift > 63) throw malformed();
+      byte = buf[at++]!;
+      const bits = byte & 0x7f;
+      if (shift < 28) {
+        low |= bits << shift;
+      } else if (shift === 28) {
+        low |= bits << 28;
+        high = bits >>> 4;
+      } else {
+        if (shift === 63 && byte > 1) throw malformed();
+        high |= bits << (shift - 32);
+      }
+      shift += 7;
+    } while (byte > 0x7f);
+    if (byte === 0) this.canonical = false; // a trailing zero group: longer than needed
     this.pos = at;
     this.#low = low >>> 0;
     this.#high = high >>> 0;
   }
 }
 
-const halves = { low: 0, high: 0 };
+/** Scratch space that turns two halves into one bigint. */
+const halves = new DataView(new ArrayBuffer(8));
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export function malformed(): DecodeError {

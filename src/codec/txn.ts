@@ -1,15 +1,18 @@
 /** TxnRequest, nested to any depth, and CompactionRequest. */
 
-import { concat, emptyBytes } from "../base/bytes.ts";
+import { emptyBytes } from "../base/bytes.ts";
 import {
   boolField,
-  decodeDeleteRangeRequest,
-  decodePutRequest,
-  decodeRangeRequest,
+  emptyDeleteRange,
+  emptyPut,
+  emptyRange,
   encodeDeleteRangeRequest,
   encodePutRequest,
   encodeRangeRequest,
   int64Field,
+  mergeDeleteRangeRequest,
+  mergePutRequest,
+  mergeRangeRequest,
 } from "./kv.ts";
 import type { CompactionRequest, Compare, RequestOp, TxnRequest } from "./messages.ts";
 import { DecodeError, nestingMax, Reader } from "./reader.ts";
@@ -20,26 +23,30 @@ const txnRepeated = (1 << 1) | (1 << 2) | (1 << 3);
 
 /** @throws DecodeError also for a nesting deeper than `nestingMax`. */
 export function decodeTxnRequest(bytes: Uint8Array): TxnRequest {
-  return decodeTxn(bytes, 0);
+  const txn = emptyTxn();
+  mergeTxn(txn, bytes, 0);
+  return txn;
 }
 
-function decodeTxn(bytes: Uint8Array, depth: number): TxnRequest {
+function emptyTxn(): TxnRequest {
+  return { compare: [], success: [], failure: [], canonical: true };
+}
+
+function mergeTxn(txn: TxnRequest, bytes: Uint8Array, depth: number): void {
   if (depth > nestingMax) throw new DecodeError("proto: exceeded maximum recursion depth");
-  const txn: TxnRequest = { compare: [], success: [], failure: [], canonical: true };
   const r = new Reader(bytes, txnRepeated);
-  let nestedCanonical = true;
   while (r.next()) {
     switch (r.tag) {
       case 0x0a: {
         const { compare, canonical } = decodeCompare(r.presentBytes());
-        nestedCanonical &&= canonical;
+        if (!canonical) txn.canonical = false;
         txn.compare.push(compare);
         break;
       }
       case 0x12:
       case 0x1a: {
         const { op, canonical } = decodeRequestOp(r.presentBytes(), depth);
-        nestedCanonical &&= canonical;
+        if (!canonical) txn.canonical = false;
         (r.tag === 0x12 ? txn.success : txn.failure).push(op);
         break;
       }
@@ -47,8 +54,7 @@ function decodeTxn(bytes: Uint8Array, depth: number): TxnRequest {
         r.skip();
     }
   }
-  txn.canonical = r.canonical && nestedCanonical;
-  return txn;
+  if (!r.canonical) txn.canonical = false;
 }
 
 function decodeCompare(bytes: Uint8Array): { compare: Compare; canonical: boolean } {
@@ -112,49 +118,62 @@ function setUnion(c: Compare, field: number): void {
 
 function decodeRequestOp(bytes: Uint8Array, depth: number): { op: RequestOp; canonical: boolean } {
   const r = new Reader(bytes);
-  let member = 0;
-  let members = 0;
-  let body: Uint8Array = emptyBytes;
+  let op: RequestOp = { kind: "none" };
+  let canonical = true;
   while (r.next()) {
-    const { tag } = r;
-    if (tag !== 0x0a && tag !== 0x12 && tag !== 0x1a && tag !== 0x22) {
-      r.skip();
-      continue;
+    switch (r.tag) {
+      case 0x0a:
+      case 0x12:
+      case 0x1a:
+      case 0x22:
+        if (op.kind !== "none") canonical = false;
+        op = mergeMember(op, r.tag, r.presentBytes(), depth);
+        break;
+      default:
+        r.skip();
     }
-    const part = r.presentBytes();
-    // The same member again is merged, which for encodings means appended; another one replaces it.
-    body = tag === member ? concat([body, part]) : part;
-    member = tag;
-    members++;
   }
-  const decoded = decodeMember(member, body, depth);
-  return { op: decoded.op, canonical: r.canonical && members <= 1 && decoded.canonical };
+  return { op, canonical: canonical && r.canonical && isCanonical(op) };
 }
 
-function decodeMember(
-  member: number,
-  body: Uint8Array,
-  depth: number,
-): { op: RequestOp; canonical: boolean } {
-  switch (member) {
+/** The member that is set already is merged into; another one is replaced. */
+function mergeMember(op: RequestOp, tag: number, body: Uint8Array, depth: number): RequestOp {
+  switch (tag) {
     case 0x0a: {
-      const range = decodeRangeRequest(body);
-      return { op: { kind: "range", range }, canonical: range.canonical };
+      const range = op.kind === "range" ? op.range : emptyRange();
+      mergeRangeRequest(range, body);
+      return { kind: "range", range };
     }
     case 0x12: {
-      const put = decodePutRequest(body);
-      return { op: { kind: "put", put }, canonical: put.canonical };
+      const put = op.kind === "put" ? op.put : emptyPut();
+      mergePutRequest(put, body);
+      return { kind: "put", put };
     }
     case 0x1a: {
-      const deleteRange = decodeDeleteRangeRequest(body);
-      return { op: { kind: "deleteRange", deleteRange }, canonical: deleteRange.canonical };
+      const deleteRange = op.kind === "deleteRange" ? op.deleteRange : emptyDeleteRange();
+      mergeDeleteRangeRequest(deleteRange, body);
+      return { kind: "deleteRange", deleteRange };
     }
-    case 0x22: {
-      const txn = decodeTxn(body, depth + 1);
-      return { op: { kind: "txn", txn }, canonical: txn.canonical };
+    default: {
+      const txn = op.kind === "txn" ? op.txn : emptyTxn();
+      mergeTxn(txn, body, depth + 1);
+      return { kind: "txn", txn };
     }
-    default:
-      return { op: { kind: "none" }, canonical: true };
+  }
+}
+
+function isCanonical(op: RequestOp): boolean {
+  switch (op.kind) {
+    case "none":
+      return true;
+    case "range":
+      return op.range.canonical;
+    case "put":
+      return op.put.canonical;
+    case "deleteRange":
+      return op.deleteRange.canonical;
+    case "txn":
+      return op.txn.canonical;
   }
 }
 

@@ -1,42 +1,42 @@
-/** Requests of the Watch service. */
+/** Requests of the Watch service. Split messages are merged, a later member replaces an earlier. */
 
-import { concat, emptyBytes } from "../base/bytes.ts";
+import { emptyBytes } from "../base/bytes.ts";
 import type { WatchCreateRequest, WatchRequest } from "./messages.ts";
 import { Reader } from "./reader.ts";
 
 const filterNoPut = 0;
 const filterNoDelete = 1;
-const filtersRepeated = 1 << 5;
 
 export function decodeWatchRequest(bytes: Uint8Array): WatchRequest {
   const r = new Reader(bytes);
-  let member = 0;
-  let body: Uint8Array = emptyBytes;
+  let request: WatchRequest = { kind: "none" };
   while (r.next()) {
-    const { tag } = r;
-    if (tag !== 0x0a && tag !== 0x12 && tag !== 0x1a) {
-      r.skip();
-      continue;
+    switch (r.tag) {
+      case 0x0a: {
+        const create: WatchCreateRequest =
+          request.kind === "create" ? request.create : emptyCreate();
+        mergeCreate(create, r.presentBytes());
+        request = { kind: "create", create };
+        break;
+      }
+      case 0x12: {
+        const before: number = request.kind === "cancel" ? request.watchId : 0;
+        request = { kind: "cancel", watchId: mergeCancel(before, r.presentBytes()) };
+        break;
+      }
+      case 0x1a:
+        checkEmpty(r.presentBytes());
+        request = { kind: "progress" };
+        break;
+      default:
+        r.skip();
     }
-    const part = r.presentBytes();
-    body = tag === member ? concat([body, part]) : part;
-    member = tag;
   }
-  switch (member) {
-    case 0x0a:
-      return { kind: "create", create: decodeCreate(body) };
-    case 0x12:
-      return { kind: "cancel", watchId: decodeCancel(body) };
-    case 0x1a:
-      checkEmpty(body);
-      return { kind: "progress" };
-    default:
-      return { kind: "none" };
-  }
+  return request;
 }
 
-function decodeCreate(bytes: Uint8Array): WatchCreateRequest {
-  const create: WatchCreateRequest = {
+function emptyCreate(): WatchCreateRequest {
+  return {
     key: emptyBytes,
     rangeEnd: emptyBytes,
     startRevision: 0,
@@ -47,7 +47,10 @@ function decodeCreate(bytes: Uint8Array): WatchCreateRequest {
     watchId: 0,
     fragment: false,
   };
-  const r = new Reader(bytes, filtersRepeated);
+}
+
+function mergeCreate(create: WatchCreateRequest, bytes: Uint8Array): void {
+  const r = new Reader(bytes);
   while (r.next()) {
     switch (r.tag) {
       case 0x0a:
@@ -66,7 +69,6 @@ function decodeCreate(bytes: Uint8Array): WatchCreateRequest {
         readOption(r, create);
     }
   }
-  return create;
 }
 
 function readOption(r: Reader, create: WatchCreateRequest): void {
@@ -103,8 +105,8 @@ function addFilter(create: WatchCreateRequest, filter: number): void {
   if (filter === filterNoDelete) create.noDelete = true;
 }
 
-function decodeCancel(bytes: Uint8Array): number {
-  let watchId = 0;
+function mergeCancel(before: number, bytes: Uint8Array): number {
+  let watchId = before;
   const r = new Reader(bytes);
   while (r.next()) {
     if (r.tag === 0x08) watchId = r.int64();
