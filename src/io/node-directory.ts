@@ -52,7 +52,7 @@ export const nodeDirectory = {
   },
 };
 
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   const directory = fs.openSync(path, "r");
   try {
     fs.fsyncSync(directory);

@@ -45,6 +45,7 @@ export interface DataDirIdentity {
 export interface DataDir {
   readonly walPath: string;
   readonly backendPath: string;
+  readonly indexImagePath: string;
   /** Who the member in this directory is; null in a new one. */
   readonly identity: DataDirIdentity | null;
   /** Durable when it returns. Once, in a new directory, before anything else is written to it. */
@@ -167,6 +168,7 @@ function openLocked(options: DataDirOptions, memberPath: string, lock: DataDirLo
   return {
     walPath,
     backendPath,
+    indexImagePath: `${memberPath}/index-image`,
     identity,
     saveIdentity: (saved) => files.replace(identityPath, fromBinaryString(identityText(saved))),
     release: () => lock.release(),

@@ -1,5 +1,6 @@
 /** `quorate server`: from the command line to a running server, and back to an exit code. */
 import { readFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { etcdVersion } from "../base/version.ts";
 import { createNodeClock, createNodeTurn } from "../io/node-clock.ts";
 import type { NodeLog } from "../io/node-log.ts";
@@ -108,6 +109,7 @@ async function run(config: ServerConfig, log: NodeLog, start: StartServer): Prom
   let server: RunningServer;
   try {
     server = await start(config, io);
+    flushCompileCache(); // now, as a kill leaves no time for it
   } catch (error) {
     // etcd uses this message whatever the cause; tools look for it.
     log.fatal("discovery failed", { error });

@@ -8,6 +8,7 @@ import { must } from "../base/assert.ts";
 import { nodeChecksum } from "../io/node-checksum.ts";
 import { nodeDirectory } from "../io/node-directory.ts";
 import { createNodeDisk } from "../io/node-disk.ts";
+import { nodeImageFile } from "../io/node-image-file.ts";
 import { lockFile } from "../io/node-lock.ts";
 import { ConfChangeType } from "../raft/message.ts";
 import type { Entry } from "../raft/types.ts";
@@ -83,6 +84,7 @@ class MemberServer implements RunningServer {
     this.#backend = backend;
     const state = loadState({
       ...{ config, backend, clock, turn, random, log, checksum: nodeChecksum },
+      imageFile: nodeImageFile(directory.indexImagePath),
       ids: { clusterId: identity.clusterId, localId: identity.memberId },
       fail: this.#fatal,
       proposeRevoke: this.#proposeRevoke,
@@ -120,6 +122,7 @@ class MemberServer implements RunningServer {
       await new Promise<void>((resolve) => {
         writer.commit(resolve);
       });
+      this.#state?.saveImage();
       writer.close();
     }
     const backend = this.#backend;

@@ -12,6 +12,8 @@ import type { Backend } from "./backend/backend.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { Lessor, minLeaseTtlSeconds } from "./lease/lessor.ts";
 import { Cluster } from "./member/cluster.ts";
+import type { ImageFile } from "./mvcc/image-blocks.ts";
+import { IndexImage } from "./mvcc/index-image.ts";
 import { storeLimits } from "./mvcc/limits.ts";
 import { KvStore } from "./mvcc/store.ts";
 import { WatchableStore } from "./mvcc/watchable-store.ts";
@@ -33,6 +35,7 @@ export interface StateParts {
   readonly turn: Turn;
   readonly random: Random;
   readonly checksum: Checksum;
+  readonly imageFile: ImageFile;
   readonly log: Logger;
   /** A commit failed: the member must end. */
   readonly fail: (error: Error) => void;
@@ -51,6 +54,8 @@ export interface State {
   /** What the backend held when it was opened. */
   readonly applied: { readonly index: number; readonly term: number };
   readonly confState: ConfState;
+  /** To be called after the last commit and before the backend closes. */
+  saveImage(): void;
 }
 
 export function loadState(parts: StateParts): State {
@@ -84,13 +89,18 @@ export function loadState(parts: StateParts): State {
       compactionSleepMs: config.compactionSleepIntervalMs,
     },
   });
-  store.restore(); // ST1
+  const { clusterId, localId: memberId } = parts.ids;
+  const image = new IndexImage({ file: parts.imageFile, checksum, clusterId, memberId });
+  store.restore(image); // ST1
   const fragmentBytes = config.maxRequestBytes + fragmentOverheadBytes;
   const watchable = new WatchableStore({ source: store, turn, fragmentBytes });
   store.setListener(watchable);
   const applied = { index: writer.durableIndex, term: readTerm(writer) };
   const confState = readConfState(writer);
-  return { writer, store, watchable, lessor, cluster, alarms, applied, confState };
+  const saveImage = (): void => {
+    image.save(store);
+  };
+  return { writer, store, watchable, lessor, cluster, alarms, applied, confState, saveImage };
 }
 
 /** Rows that etcd writes into a new database before its first entry. */

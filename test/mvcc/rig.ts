@@ -3,6 +3,7 @@ import type { Logger } from "../../src/base/log.ts";
 import type { Checksum, Clock, Turn } from "../../src/base/ports.ts";
 import type { RangeRequest } from "../../src/codec/messages.ts";
 import { BackendWriter } from "../../src/server/backend/batcher.ts";
+import type { IndexImage } from "../../src/server/mvcc/index-image.ts";
 import type { StoreLimits } from "../../src/server/mvcc/limits.ts";
 import { storeLimits } from "../../src/server/mvcc/limits.ts";
 import { KvScanner } from "../../src/server/mvcc/kv-bytes.ts";
@@ -101,7 +102,11 @@ export class Rig {
   readonly store: KvStore;
   index = 0;
 
-  constructor(backend = new MemoryBackend(), limits: Partial<StoreLimits> = {}) {
+  constructor(
+    backend = new MemoryBackend(),
+    limits: Partial<StoreLimits> = {},
+    image: IndexImage | null = null,
+  ) {
     this.backend = backend;
     this.writer = new BackendWriter({
       backend,
@@ -121,7 +126,7 @@ export class Rig {
       hashSeed: 7,
       limits: { ...storeLimits, ...limits },
     });
-    this.store.restore();
+    this.store.restore(image);
     this.index = this.writer.durableIndex;
   }
 
@@ -158,9 +163,9 @@ export class Rig {
   }
 
   /** A new store on what is durable now, or on up to `kept` commits more: a crash and restart. */
-  restart(kept = 0): Rig {
+  restart(kept = 0, image: IndexImage | null = null): Rig {
     this.store.close();
-    return new Rig(this.backend.crashCopy(kept), this.store.limits);
+    return new Rig(this.backend.crashCopy(kept), this.store.limits, image);
   }
 
   /** The result of an asynchronous call, after everything settled. */

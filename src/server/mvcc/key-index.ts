@@ -1,4 +1,5 @@
 import { assert } from "../../base/assert.ts";
+import type { ImageReader, ImageWriter } from "./image-blocks.ts";
 import { sortKeyIds } from "./key-sort.ts";
 import { KeyTable } from "./key-table.ts";
 import { KeyTree } from "./key-tree.ts";
@@ -108,6 +109,20 @@ export class KeyIndex {
     for (let i = 0; i < ids.length; i++) ids[i] = i; // ids of a fresh table have no gaps
     sortKeyIds(this.keys, ids);
     this.tree.build(ids);
+  }
+
+  save(out: ImageWriter): void {
+    this.keys.save(out);
+    this.records.save(out);
+    this.tree.save(out);
+  }
+
+  /** Fills a new index. */
+  load(image: ImageReader): void {
+    assert(this.keys.count === 0, "image loaded into an index in use");
+    this.keys.load(image);
+    this.records.load(image);
+    this.tree.load(image);
   }
 
   /** Forgets a key whose chain has become empty (K1). */

@@ -1,4 +1,5 @@
 import { assert } from "../../base/assert.ts";
+import type { ImageReader, ImageWriter } from "./image-blocks.ts";
 import { copyBytes } from "./kv-bytes.ts";
 
 /**
@@ -17,13 +18,26 @@ const idBits = 14;
 const idMask = (1 << idBits) - 1;
 const shardCount = 1024;
 const shardSlotsMin = 8;
+/** Shards of one block of the index image. */
+const shardsPerBlock = 64;
 
 class KeySegment {
   /** In units; slab number in the upper 15 bits, unit within the slab below. */
-  readonly address = new Uint32Array(1 << idBits);
-  readonly length = new Uint32Array(1 << idBits);
+  readonly address: Uint32Array;
+  readonly length: Uint32Array;
   /** Newest record of the key; for a free id, the next free id. */
-  readonly head = new Uint32Array(1 << idBits);
+  readonly head: Uint32Array;
+
+  constructor(memory = new ArrayBuffer(12 << idBits)) {
+    const n = 1 << idBits;
+    this.address = new Uint32Array(memory, 0, n);
+    this.length = new Uint32Array(memory, 4 * n, n);
+    this.head = new Uint32Array(memory, 8 * n, n);
+  }
+
+  get memory(): ArrayBuffer {
+    return this.address.buffer as ArrayBuffer;
+  }
 }
 
 export class KeyTable {
@@ -45,7 +59,7 @@ export class KeyTable {
   /** Pairs of hash and id + 1; a slot with id 0 is empty. */
   readonly #shards: Uint32Array[] = [];
   readonly #shardCounts = new Uint32Array(shardCount);
-  readonly #seed: number;
+  #seed: number;
 
   /** Bytes equal at the start in the last {@link compareFrom}. */
   common = 0;
@@ -163,6 +177,51 @@ export class KeyTable {
     segment.head[id & idMask] = this.#freeId;
     this.#freeId = id + 1;
     this.count--;
+  }
+
+  /** The table as it stands, free places included; the seed too, as the hashes depend on it. */
+  save(out: ImageWriter): void {
+    out.add("keyNumbers", [
+      new Float64Array([this.#nextId, this.#freeId, this.count, this.#seed]),
+      new Float64Array([this.#current, this.#currentUnits]),
+    ]);
+    out.add("keyFreePlaces", [this.#freePlaces]);
+    for (const segment of this.#segments) out.add("keySegment", [new Uint8Array(segment.memory)]);
+    for (const slab of this.#slabs) out.add("keySlab", slab === null ? [] : [slab]);
+    for (let i = 0; i < shardCount; i += shardsPerBlock) {
+      const shards = this.#shards.slice(i, i + shardsPerBlock);
+      const lengths = Uint32Array.from(shards, (shard) => shard.length);
+      const counts = this.#shardCounts.subarray(i, i + shardsPerBlock);
+      out.add("keyShards", [lengths, counts, ...shards]);
+    }
+  }
+
+  /** Fills a new table. */
+  load(image: ImageReader): void {
+    const numbers = new Float64Array(image.one("keyNumbers"));
+    this.#nextId = numbers[0]!;
+    this.#freeId = numbers[1]!;
+    this.count = numbers[2]!;
+    this.#seed = numbers[3]!;
+    this.#current = numbers[4]!;
+    this.#currentUnits = numbers[5]!;
+    this.#freePlaces.set(new Float64Array(image.one("keyFreePlaces")));
+    this.#segments.length = 0;
+    for (const memory of image.all("keySegment")) this.#segments.push(new KeySegment(memory));
+    for (const memory of image.all("keySlab")) {
+      if (memory.byteLength === 0) this.#freeSlabs.push(this.#slabs.length);
+      this.#slabs.push(memory.byteLength === 0 ? null : new Uint8Array(memory));
+    }
+    let next = 0;
+    for (const memory of image.all("keyShards")) {
+      const lengths = new Uint32Array(memory, 0, shardsPerBlock);
+      let at = 8 * shardsPerBlock;
+      this.#shardCounts.set(new Uint32Array(memory, at / 2, shardsPerBlock), next);
+      for (const length of lengths) {
+        this.#shards[next++] = new Uint32Array(memory, at, length);
+        at += 4 * length;
+      }
+    }
   }
 
   #equals(id: number, key: Uint8Array): boolean {

@@ -1,5 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import { emptyBytes } from "../../base/bytes.ts";
+import type { ImageReader, ImageWriter } from "./image-blocks.ts";
 import type { KeyTable } from "./key-table.ts";
 
 /**
@@ -17,13 +18,20 @@ import type { KeyTable } from "./key-table.ts";
  */
 
 const leafIdsMax = 256;
+/** Leaves of one block of the index image. */
+const leavesPerBlock = 256;
 
 class Leaf {
-  readonly ids = new Uint32Array(leafIdsMax);
-  readonly heads = new Uint32Array(leafIdsMax);
+  readonly ids: Uint32Array;
+  readonly heads: Uint32Array;
   count = 0;
   low: Uint8Array = emptyBytes;
   prefix = 0;
+
+  constructor(ids = new Uint32Array(leafIdsMax), heads = new Uint32Array(leafIdsMax)) {
+    this.ids = ids;
+    this.heads = heads;
+  }
 }
 
 export class KeyTree {
@@ -210,6 +218,38 @@ export class KeyTree {
       leaf.ids.set(sorted.subarray(i, i + leaf.count));
       this.#refresh(leaf);
       this.leaves.push(leaf);
+    }
+  }
+
+  save(out: ImageWriter): void {
+    for (let from = 0; from < this.leaves.length; from += leavesPerBlock) {
+      const leaves = this.leaves.slice(from, from + leavesPerBlock);
+      out.add("leaves", [
+        new Uint32Array([leaves.length]),
+        Uint32Array.from(leaves.flatMap((leaf) => [leaf.count, leaf.prefix, leaf.low.length])),
+        ...leaves.flatMap((leaf) => [leaf.ids, leaf.heads]),
+        ...leaves.map((leaf) => leaf.low),
+      ]);
+    }
+  }
+
+  /** Fills an empty tree. */
+  load(image: ImageReader): void {
+    for (const memory of image.all("leaves")) {
+      const leafCount = new Uint32Array(memory, 0, 1)[0]!;
+      const facts = new Uint32Array(memory, 4, 3 * leafCount);
+      let at = 4 + 12 * leafCount;
+      let lowAt = at + 8 * leafIdsMax * leafCount;
+      for (let i = 0; i < leafCount; i++) {
+        const ids = new Uint32Array(memory, at, leafIdsMax);
+        const leaf = new Leaf(ids, new Uint32Array(memory, at + 4 * leafIdsMax, leafIdsMax));
+        at += 8 * leafIdsMax;
+        leaf.count = facts[3 * i]!;
+        leaf.prefix = facts[3 * i + 1]!;
+        leaf.low = new Uint8Array(memory, lowAt, facts[3 * i + 2]!);
+        lowAt += leaf.low.length;
+        this.leaves.push(leaf);
+      }
     }
   }
 

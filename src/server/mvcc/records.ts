@@ -1,4 +1,5 @@
 import { assert } from "../../base/assert.ts";
+import type { ImageReader, ImageWriter } from "./image-blocks.ts";
 
 /**
  * One record per stored revision of a key, in typed-array columns. Records live in segments, so
@@ -41,18 +42,23 @@ class RecordSegment {
   /** Position in the chain modulo the distance of shortcuts; the oldest record has 1. */
   readonly depth: Uint8Array;
 
-  constructor() {
+  constructor(memory = new ArrayBuffer(30 << segmentBits)) {
     const n = 1 << segmentBits;
-    this.main = new Float64Array(n);
-    this.create = new Float64Array(n);
-    this.sub = new Uint32Array(n);
-    this.version = new Uint32Array(n);
-    this.previous = new Uint32Array(n);
+    this.main = new Float64Array(memory, 0, n);
+    this.create = new Float64Array(memory, 8 * n, n);
+    this.sub = new Uint32Array(memory, 16 * n, n);
+    this.version = new Uint32Array(memory, 20 * n, n);
+    this.previous = new Uint32Array(memory, 24 * n, n);
+    this.flags = new Uint8Array(memory, 28 * n, n);
+    this.depth = new Uint8Array(memory, 29 * n, n);
     this.slab = new Uint32Array(n);
     this.offset = new Uint32Array(n);
     this.length = new Uint32Array(n);
-    this.flags = new Uint8Array(n);
-    this.depth = new Uint8Array(n);
+  }
+
+  /** All but the location of the value. */
+  get memory(): ArrayBuffer {
+    return this.main.buffer as ArrayBuffer;
   }
 }
 
@@ -100,6 +106,31 @@ export class Records {
     let to = previous;
     for (let i = 1; i < shortcutDistance && to !== 0; i++) to = this.previous(to);
     if (to !== 0) this.shortcuts.set(id, { to, main: this.main(to) });
+  }
+
+  save(out: ImageWriter): void {
+    out.add("recordNumbers", [new Float64Array([this.#next, this.#free, this.count])]);
+    for (const segment of this.segments) out.add("recordSegment", [new Uint8Array(segment.memory)]);
+    const all = [...this.shortcuts];
+    out.add("shortcutRecords", [Uint32Array.from(all.flatMap(([id, { to }]) => [id, to]))]);
+    out.add("shortcutMains", [Float64Array.from(all, ([, { main }]) => main)]);
+  }
+
+  /** Fills new records; their values are nowhere in memory. */
+  load(image: ImageReader): void {
+    const numbers = new Float64Array(image.one("recordNumbers"));
+    this.#next = numbers[0]!;
+    this.#free = numbers[1]!;
+    this.count = numbers[2]!;
+    this.segments.length = 0;
+    for (const memory of image.all("recordSegment")) {
+      this.segments.push(new RecordSegment(memory));
+    }
+    const records = new Uint32Array(image.one("shortcutRecords"));
+    const mains = new Float64Array(image.one("shortcutMains"));
+    for (let i = 0; i < mains.length; i++) {
+      this.shortcuts.set(records[2 * i]!, { to: records[2 * i + 1]!, main: mains[i]! });
+    }
   }
 
   segment(id: number): RecordSegment {

@@ -1,5 +1,6 @@
 import { KvScanner } from "./kv-bytes.ts";
 import { keyFinishedCompact, keyScheduledCompact } from "./compaction.ts";
+import type { IndexImage } from "./index-image.ts";
 import { flagLease, flagTombstone } from "./records.ts";
 import { isTombstoneKey, revisionMain, revisionStart, revisionSub } from "./revision.ts";
 import type { KvStore } from "./store.ts";
@@ -10,15 +11,18 @@ export interface RestoredCompaction {
 }
 
 /**
- * Fills the index from the rows of the view, in revision order, and attaches keys to their leases.
- * The first revision seen of a key brings its own create revision and version, so a compacted
- * history needs no special case; a tombstone may come first too (etcd 19179).
+ * Fills the index from its image if there is one of this state, else from the rows of the view, in
+ * revision order, and attaches keys to their leases. The first revision seen of a key brings its
+ * own create revision and version, so a compacted history needs no special case; a tombstone may
+ * come first too (etcd 19179).
  */
-export function restore(store: KvStore): RestoredCompaction {
+export function restore(store: KvStore, image: IndexImage | null): RestoredCompaction {
   const { view, index } = store;
   const finished = readRevision(store, keyFinishedCompact);
   const scheduled = readRevision(store, keyScheduledCompact);
   if (finished !== null) store.compactRevision = finished;
+
+  if (image?.load(store) === "loaded") return { scheduled, finished };
 
   const kv = new KvScanner();
   const leases = new Map<number, bigint>();

@@ -7,6 +7,7 @@ import { Compactor } from "./compaction.ts";
 import { Hasher } from "./hash.ts";
 import type { HashOutcome, KvHash } from "./hash.ts";
 import { History } from "./history.ts";
+import type { IndexImage } from "./index-image.ts";
 import { KeyIndex } from "./key-index.ts";
 import { frameSize, KvScanner } from "./kv-bytes.ts";
 import type { StoreLimits } from "./limits.ts";
@@ -103,9 +104,9 @@ export class KvStore {
     this.#listener = listener;
   }
 
-  /** Rebuilds the index from the writer's view; once, before anything else. */
-  restore(): void {
-    const { scheduled, finished } = restore(this);
+  /** Rebuilds the index from the writer's view or its image; once, before anything else. */
+  restore(image: IndexImage | null = null): void {
+    const { scheduled, finished } = restore(this, image);
     this.#history.restored(this.currentRevision);
     this.#compactor.restored(scheduled, finished);
   }
