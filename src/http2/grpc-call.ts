@@ -54,6 +54,8 @@ export class Call extends Stream implements GrpcCall, Expiring {
   /** A message that has not wholly arrived, its prefix included. */
   private held: Uint8Array | null = null;
   private heldLength = 0;
+  /** Told when the parts of the answer are not needed any more. */
+  private released: (() => void) | null = null;
 
   constructor(
     server: GrpcServer,
@@ -306,6 +308,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
 
   onClosed(): void {
     this.dropHeld();
+    this.released?.();
     if (this.done) return;
     this.settle(code.canceled);
     this.entry!.method.cancelled?.(this);
@@ -344,8 +347,12 @@ export class Call extends Stream implements GrpcCall, Expiring {
     this.connection.localEnd(this);
   }
 
-  replyParts(parts: readonly Uint8Array[], totalBytes: number): void {
-    if (this.done) return;
+  replyParts(parts: readonly Uint8Array[], totalBytes: number, released?: () => void): void {
+    if (this.done) {
+      released?.();
+      return;
+    }
+    this.released = released ?? null;
     this.sendParts(parts, totalBytes);
     this.finish(code.ok, "");
   }

@@ -49,9 +49,10 @@ export interface GrpcCall {
   reply(bytes: Uint8Array, start: number, end: number): void;
   /**
    * Unary answer of any size: `parts` are kept by reference, must never change, and leave in slices
-   * under flow control.
+   * under flow control. `released` is called once when they are not needed any more: sent, or the
+   * call is over.
    */
-  replyParts(parts: readonly Uint8Array[], totalBytes: number): void;
+  replyParts(parts: readonly Uint8Array[], totalBytes: number, released?: () => void): void;
   /**
    * Streaming answer message, copied before return. False: over the high-water mark, wait for
    * `writable`.

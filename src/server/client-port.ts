@@ -5,7 +5,7 @@ import { errNoLeader, grpcCode } from "../base/etcd-errors.ts";
 import { clusterVersion, etcdVersion } from "../base/version.ts";
 import { HeaderCodec } from "../codec/header.ts";
 import { DecodeError } from "../codec/reader.ts";
-import type { GrpcMethod } from "../http2/types.ts";
+import type { GrpcCall, GrpcMethod } from "../http2/types.ts";
 import { alarmType } from "./apply/alarm.ts";
 import { leaseGrantCost } from "./apply/quota.ts";
 import type { Backend } from "./backend/backend.ts";
@@ -100,11 +100,13 @@ export class Ports {
   }
 
   async close(graceMs: number): Promise<void> {
-    for (const port of [this.#client, this.#metrics]) {
-      await new Promise<void>((resolve) => {
-        port.close(graceMs, resolve);
-      });
-    }
+    const closed = [this.#client, this.#metrics].map(
+      (port) =>
+        new Promise<void>((resolve) => {
+          port.close(graceMs, resolve);
+        }),
+    );
+    await Promise.all(closed);
   }
 }
 
@@ -165,18 +167,23 @@ function guarded(method: GrpcMethod, node: Node): GrpcMethod {
   const prefix = isStream
     ? "grpc: failed to unmarshal the received message"
     : "grpc: error unmarshalling request";
+  // The service learns of it as of any call that ends without its doing.
+  const refuse = (call: GrpcCall, code: number, message: string): void => {
+    call.finish(code, message);
+    if (isStream) method.cancelled?.(call);
+  };
   return {
     ...method,
     message(call, bytes) {
       if (node.leader === 0n && call.metadata("hasleader") === "true") {
-        call.finish(errNoLeader.code, errNoLeader.message);
+        refuse(call, errNoLeader.code, errNoLeader.message);
         return;
       }
       try {
         method.message(call, bytes);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
-        call.finish(grpcCode.internal, `${prefix}: ${error.message}`);
+        refuse(call, grpcCode.internal, `${prefix}: ${error.message}`);
       }
     },
   };

@@ -79,6 +79,13 @@ export class Proposals {
     return true;
   }
 
+  /** The proposal was refused after its waiter was registered. */
+  failed(idLow: number, error: EtcdError): void {
+    const waiter = this.#waiters.get(idLow);
+    this.#waiters.delete(idLow);
+    waiter?.failed(error);
+  }
+
   /** The waiter lost interest (cancelled, disconnected); it is not told anything. */
   forget(idLow: number): void {
     this.#waiters.delete(idLow);

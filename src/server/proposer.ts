@@ -1,6 +1,8 @@
 // PP1  A proposal's bytes are the canonical InternalRaftRequest and nothing else.
 // PP2  While the rows not yet durable in the backend exceed their bound, proposals wait, in order;
 //      what waits is bounded too, and beyond that refused.
+// PP3  A proposal that waits has its waiter registered: it times out and is stopped like any other,
+//      and is not proposed once its waiter was told so.
 
 import { errRequestTooLarge, errRequestTooManyRequests } from "../base/etcd-errors.ts";
 import { encodeInternalRequest } from "../codec/internal.ts";
@@ -10,7 +12,7 @@ import type { Waiter } from "./proposals.ts";
 import type { Proposer } from "./rpc/services.ts";
 
 export interface ProposerOptions {
-  readonly node: Node;
+  readonly node: Pick<Node, "proposals" | "propose">;
   /** --max-request-bytes: of the whole entry. */
   readonly requestBytesMax: number;
   /** Bytes of rows that the backend has not made durable. */
@@ -24,7 +26,6 @@ const stalledBytesMax = 64 * 1024 * 1024;
 interface Stalled {
   readonly data: Uint8Array;
   readonly idLow: number;
-  readonly waiter: Waiter;
 }
 
 /** Turns requests into log entries and connects their waiters. */
@@ -54,35 +55,35 @@ export class RaftProposer implements Proposer {
     }
     const data = out.copy();
     if (this.#stalled.length > 0 || overlayBytes() > overlayBytesMax) {
-      this.#stall({ data, idLow: header.idLow, waiter });
+      this.#stall({ data, idLow: header.idLow }, waiter);
       return;
     }
-    this.#submit(data, header.idLow, waiter);
+    const error = node.propose(data);
+    if (error !== null) waiter.failed(error);
+    else node.proposals.register(header.idLow, waiter);
   }
 
   /** The backend has made rows durable: what waited for that goes on. */
   resume(): void {
-    const { overlayBytes, overlayBytesMax } = this.#options;
+    const { node, overlayBytes, overlayBytesMax } = this.#options;
     if (this.#stalled.length === 0 || overlayBytes() > overlayBytesMax) return;
     const stalled = this.#stalled;
     this.#stalled = [];
     this.#stalledBytes = 0;
-    for (const { data, idLow, waiter } of stalled) this.#submit(data, idLow, waiter);
+    for (const { data, idLow } of stalled) {
+      if (node.proposals.get(idLow) === undefined) continue; // PP3
+      const error = node.propose(data);
+      if (error !== null) node.proposals.failed(idLow, error);
+    }
   }
 
-  #stall(proposal: Stalled): void {
+  #stall(proposal: Stalled, waiter: Waiter): void {
     if (this.#stalledBytes + proposal.data.length > stalledBytesMax) {
-      proposal.waiter.failed(errRequestTooManyRequests);
+      waiter.failed(errRequestTooManyRequests);
       return;
     }
     this.#stalledBytes += proposal.data.length;
     this.#stalled.push(proposal);
-  }
-
-  #submit(data: Uint8Array, idLow: number, waiter: Waiter): void {
-    const { node } = this.#options;
-    const error = node.propose(data);
-    if (error !== null) waiter.failed(error);
-    else node.proposals.register(idLow, waiter);
+    this.#options.node.proposals.register(proposal.idLow, waiter);
   }
 }

@@ -48,9 +48,10 @@ export class FakeCall implements GrpcCall {
     this.finish(0, "");
   }
 
-  replyParts(parts: readonly Uint8Array[], totalBytes: number): void {
+  replyParts(parts: readonly Uint8Array[], totalBytes: number, released?: () => void): void {
     this.sendParts(parts, totalBytes);
     this.finish(0, "");
+    released?.();
   }
 
   send(bytes: Uint8Array, start: number, end: number): boolean {

@@ -173,7 +173,10 @@ class RowHash {
 
   run(done: (rows: this) => void): void {
     const { limits, deps, isClosed } = this.#store;
-    if (isClosed) return;
+    if (isClosed) {
+      this.#view.close();
+      return;
+    }
     let left = limits.hashRowsPerTurn;
     let isMore = false;
     const end = revisionStart(Math.max(0, this.#options.hashRevision + 1));
@@ -237,7 +240,10 @@ class BackendHash {
   }
 
   run(done: (hash: number) => void): void {
-    if (this.#store.isClosed) return;
+    if (this.#store.isClosed) {
+      this.#view.close();
+      return;
+    }
     let left = this.#store.limits.hashRowsPerTurn;
     while (this.#at < this.#buckets.length && left > 0) left = this.#bucket(left);
     if (this.#at === this.#buckets.length) {

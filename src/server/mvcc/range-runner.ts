@@ -4,6 +4,8 @@ import type { RangeOutcome, RangeRequest, RangeResult } from "./types.ts";
 
 /** Keys a range may look at before it moves to slices over turns. */
 const keysAtOnce = 4096;
+/** Keys a range may look at in spite of RR2: small reads do not wait for slow readers of others. */
+const keysWhileFull = 256;
 
 interface Running {
   readonly job: RangeJob;
@@ -14,7 +16,7 @@ interface Running {
  * Works off large ranges: one slice of one range per turn, in rounds.
  *
  * RR1  Every range here pins its revision until it is done (S3).
- * RR2  No range starts while results not yet released exceed the bound; those wait in order.
+ * RR2  No large range goes on while results not yet released exceed the bound; those wait in order.
  */
 export class RangeRunner {
   readonly #store: KvStore;
@@ -39,9 +41,8 @@ export class RangeRunner {
     if (request.rangeEnd.length === 0) return this.#count(store.range(request) as RangeResult);
     const job = new RangeJob(store, request, revision);
     const mustWait = this.#bytesInFlight > store.limits.rangeBytesInFlightMax;
-    if (!mustWait && job.step(Math.min(keysAtOnce, store.limits.rangeKeysPerTurn))) {
-      return this.#count(job.take());
-    }
+    const budget = mustWait ? keysWhileFull : keysAtOnce;
+    if (job.step(Math.min(budget, store.limits.rangeKeysPerTurn))) return this.#count(job.take());
     store.pin(revision); // RR1
     (mustWait ? this.#waiting : this.#running).push({ job, done }); // RR2
     if (!mustWait) this.#schedule();
@@ -73,7 +74,7 @@ export class RangeRunner {
 
   #slice(): void {
     const running = this.#running.shift();
-    if (running === undefined) return;
+    if (running === undefined || this.#store.isClosed) return;
     const { job, done } = running;
     if (job.step(this.#store.limits.rangeKeysPerTurn)) {
       const result = this.#count(job.take());

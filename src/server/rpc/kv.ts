@@ -195,31 +195,37 @@ class RangeRead implements ReadWaiter {
     if (error !== null) {
       answers.fail(this.#call, error);
     } else if (this.#request.rangeEnd.length === 0) {
-      this.#ranged(store.range(this.#request), store.currentRevision);
+      const outcome = store.range(this.#request);
+      if ("code" in outcome) answers.fail(this.#call, outcome);
+      else this.#answer(outcome, store.currentRevision);
     } else if (!this.#call.done) {
       const { currentRevision } = store; // the header shows the revision the read saw as newest
       const outcome = store.rangeSliced(this.#request, (later) => {
-        this.#ranged(later, currentRevision);
+        this.#sliced(later, currentRevision);
       });
-      if (outcome !== null) this.#ranged(outcome, currentRevision);
+      if (outcome !== null) this.#sliced(outcome, currentRevision);
     }
   }
 
-  #ranged(outcome: RangeOutcome, revision: number): void {
+  /** The store counts a sliced result's bytes until they have left. */
+  #sliced(outcome: RangeOutcome, revision: number): void {
+    const { answers, store } = this.#parts;
     if ("code" in outcome) {
-      this.#parts.answers.fail(this.#call, outcome);
+      answers.fail(this.#call, outcome);
       return;
     }
-    this.#answer(outcome, revision);
-    this.#parts.store.releaseRange(outcome);
+    this.#answer(outcome, revision, () => {
+      store.releaseRange(outcome);
+    });
   }
 
-  #answer(result: RangeResult, revision: number): void {
+  #answer(result: RangeResult, revision: number, released?: () => void): void {
     const { answers } = this.#parts;
     const out = answers.begin(revision);
     if (result.chunkBytes <= inlineRangeBytesMax) {
       writeRangeBody(out, result);
       answers.send(this.#call, out);
+      released?.();
       return;
     }
     const head = out.copy();
@@ -227,7 +233,7 @@ class RangeRead implements ReadWaiter {
     writeRangeTail(out, result.more, result.count);
     const tail = out.copy();
     const total = head.length + result.chunkBytes + tail.length;
-    this.#call.replyParts([head, ...result.chunks, tail], total);
+    this.#call.replyParts([head, ...result.chunks, tail], total, released);
   }
 }
 

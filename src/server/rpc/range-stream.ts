@@ -73,6 +73,8 @@ class RangeStream implements ReadWaiter {
   #held: RangePiece | null = null;
   #chunkKeys: number;
   #isEnded = false;
+  /** The next turn goes on, whatever the client's window says meanwhile. */
+  #isScheduled = false;
 
   constructor(call: GrpcCall, request: RangeRequest, parts: KvServiceParts) {
     this.#call = call;
@@ -102,11 +104,13 @@ class RangeStream implements ReadWaiter {
    * Sends chunks until the client's window is full, one turn's share of keys is used, or the end.
    */
   run(): void {
-    while (!this.#isEnded && !this.#call.done) {
+    while (!this.#isEnded && !this.#call.done && !this.#isScheduled) {
       const step = this.#step();
       if (step === "wait") return;
       if (step === "yield") {
+        this.#isScheduled = true;
         this.#parts.turn.next(() => {
+          this.#isScheduled = false;
           this.run();
         });
         return;
