@@ -41,7 +41,7 @@ export interface Snapshot {
   readonly data: Uint8Array;
 }
 
-/** Without `vote` and `responses`, which never leave a node. */
+/** Without `vote` and `responses`, which never leave a node: passed over unread. */
 export interface Message {
   /** A raftpb.MessageType. */
   readonly type: number;

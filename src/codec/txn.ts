@@ -187,6 +187,7 @@ export function encodeTxnRequest(out: Writer, txn: TxnRequest): void {
   encodeOps(out, 0x1a, txn.failure);
 }
 
+/** By field number. Go writes the union behind `range_end`; readers take any order. */
 function encodeCompare(out: Writer, c: Compare): void {
   int64Field(out, 0x08, c.result);
   int64Field(out, 0x10, c.target);
