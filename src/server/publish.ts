@@ -1,9 +1,10 @@
 /** What a member tells the cluster through the log when it starts. */
 
-import type { EtcdError } from "../base/etcd-errors.ts";
+import { errStopped, type EtcdError } from "../base/etcd-errors.ts";
 import type { Logger } from "../base/log.ts";
 import { clusterVersion } from "../base/version.ts";
 import { encodeClusterMemberAttrSet, encodeClusterVersionSet } from "../codec/membership.ts";
+import type { Clock } from "../base/ports.ts";
 import { requestField, type RequestField } from "./apply/fields.ts";
 import type { Cluster } from "./member/cluster.ts";
 import type { Proposer } from "./rpc/services.ts";
@@ -12,15 +13,19 @@ export interface PublishParts {
   readonly proposer: Proposer;
   readonly cluster: Cluster;
   readonly log: Logger;
+  readonly clock: Clock;
   readonly name: string;
   readonly clientUrls: readonly string[];
   /** Both are known to the cluster: clients may be served. */
   readonly done: () => void;
 }
 
+/** Pause after a proposal that failed (no leader, overloaded, timed out). */
+const retryMs = 500;
+
 /**
- * Publishes name and client URLs, then the cluster version if there is none. What fails (leadership
- * lost) is done again by whoever calls this at the next election.
+ * Publishes name and client URLs, then the cluster version if there is none. What fails is tried
+ * again until it succeeds or the member stops.
  */
 export function publish(parts: PublishParts): void {
   const { cluster, log, name, clientUrls } = parts;
@@ -65,8 +70,12 @@ function propose(
   parts.proposer.propose(field, body, {
     applied,
     failed(error: EtcdError) {
+      if (error === errStopped) return;
       parts.log.warn("failed to publish local member to cluster through raft", {
         error: error.message,
+      });
+      parts.clock.after(retryMs, () => {
+        propose(parts, field, body, applied);
       });
     },
   });

@@ -42,7 +42,9 @@ export const startServer: StartServer = async (config, io) => {
   try {
     await member.start();
   } catch (error) {
-    await member.close();
+    await member.close().catch((closing: unknown) => {
+      io.log.warn("failed to close etcd server", { error: closing });
+    });
     throw error;
   }
   return member;
@@ -62,7 +64,6 @@ class MemberServer implements RunningServer {
   #proposer: RaftProposer | null = null;
   #ports: Ports | null = null;
   #guard: SpaceGuard | null = null;
-  #isPublished = false;
   #isClosing = false;
 
   constructor(config: ServerConfig, io: ServerIo) {
@@ -111,21 +112,31 @@ class MemberServer implements RunningServer {
     this.#isClosing = true;
     const { name, dataDir } = this.#config;
     this.#io.log.info("closing etcd server", { name, "data-dir": dataDir });
-    await this.#ports?.close(closeGraceMs);
-    const node = this.#node;
+    try {
+      await this.#ports?.close(closeGraceMs);
+      await this.#closeState();
+    } finally {
+      this.#directory?.release();
+    }
+    this.#io.log.info("closed etcd server", { name, "data-dir": dataDir });
+  }
+
+  /** Nothing is proposed any more, then nothing read, then what was applied is made durable. */
+  async #closeState(): Promise<void> {
+    const [node, state, backend] = [this.#node, this.#state, this.#backend];
     if (node !== null)
       await new Promise<void>((resolve) => {
         node.stop(resolve);
       });
-    const writer = this.#state?.writer;
-    if (writer !== undefined) {
+    if (state !== null) {
+      state.lessor.demote();
+      state.store.close();
       await new Promise<void>((resolve) => {
-        writer.commit(resolve);
+        state.writer.commit(resolve);
       });
-      this.#state?.saveImage();
-      writer.close();
+      state.saveImage();
+      state.writer.close();
     }
-    const backend = this.#backend;
     if (backend !== null)
       await new Promise<void>((resolve, reject) => {
         backend.close((error) => {
@@ -133,8 +144,6 @@ class MemberServer implements RunningServer {
           else reject(error);
         });
       });
-    this.#directory?.release();
-    this.#io.log.info("closed etcd server", { name, "data-dir": dataDir });
   }
 
   #createNode(state: State, identity: DataDirIdentity, walDirectory: string): Promise<StartedNode> {
@@ -172,11 +181,12 @@ class MemberServer implements RunningServer {
     });
   }
 
-  #connect(state: State, { node, isNew }: StartedNode): void {
+  #connect(state: State, { node }: StartedNode): void {
     const backend = must(this.#backend);
     const { writer, store, lessor, cluster, alarms } = state;
     this.#node = node;
-    if (isNew) writeFirstRows(writer);
+    // Durable with the first entry: a crash before that leaves them to the next start.
+    if (state.applied.index === 0) writeFirstRows(writer);
     const proposer = new RaftProposer({
       node,
       requestBytesMax: this.#config.maxRequestBytes,
@@ -244,15 +254,13 @@ class MemberServer implements RunningServer {
     const { cluster } = must(this.#state);
     return new Promise((resolve) => {
       this.#whenLeading = () => {
-        if (this.#isPublished) return;
+        this.#whenLeading = () => undefined;
+        const { log, clock } = this.#io;
         publish({
-          ...{ cluster, log: this.#io.log, proposer: must(this.#proposer) },
+          ...{ cluster, log, clock, proposer: must(this.#proposer) },
           name: this.#config.name,
           clientUrls: this.#config.advertiseClientUrls.map((url) => url.text),
-          done: () => {
-            this.#isPublished = true;
-            resolve();
-          },
+          done: resolve,
         });
       };
       node.start();

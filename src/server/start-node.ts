@@ -36,8 +36,6 @@ export interface StartNodeOptions extends NodeOptions {
 
 export interface StartedNode {
   readonly node: Node;
-  /** The log was empty and was given the bootstrap entries. */
-  readonly isNew: boolean;
   /** An unfinished write at the end of the WAL was dropped. */
   readonly isTailTorn: boolean;
 }
@@ -130,7 +128,7 @@ function build(
   const gate = new ReadGate({ timeoutMs, retryMs: readRetryMs, wanted }, clock.now());
   const parts = { raft, storage, wal: opened.wal, proposals, gate };
   const node = new Node(parts, options, applied);
-  return { node, isNew, isTailTorn: opened.isTailTorn };
+  return { node, isTailTorn: opened.isTailTorn };
 }
 
 /** The newest entries in memory. The entry before them is known by its term only. */

@@ -12,8 +12,34 @@ import type {
   TxnRequest,
 } from "../../src/codec/messages.ts";
 import type { KeyValue } from "../../src/gen/kv_pb.js";
-import type * as rpc from "../../src/gen/rpc_pb.js";
+import * as rpc from "../../src/gen/rpc_pb.js";
 import type { ModelKv, ModelResponse } from "../model/etcd-model.ts";
+
+const sortOrders = [
+  rpc.RangeRequest_SortOrder.NONE,
+  rpc.RangeRequest_SortOrder.ASCEND,
+  rpc.RangeRequest_SortOrder.DESCEND,
+];
+const sortTargets = [
+  rpc.RangeRequest_SortTarget.KEY,
+  rpc.RangeRequest_SortTarget.VERSION,
+  rpc.RangeRequest_SortTarget.CREATE,
+  rpc.RangeRequest_SortTarget.MOD,
+  rpc.RangeRequest_SortTarget.VALUE,
+];
+const results = [
+  rpc.Compare_CompareResult.EQUAL,
+  rpc.Compare_CompareResult.GREATER,
+  rpc.Compare_CompareResult.LESS,
+  rpc.Compare_CompareResult.NOT_EQUAL,
+];
+const targets = [
+  rpc.Compare_CompareTarget.VERSION,
+  rpc.Compare_CompareTarget.CREATE,
+  rpc.Compare_CompareTarget.MOD,
+  rpc.Compare_CompareTarget.VALUE,
+  rpc.Compare_CompareTarget.LEASE,
+];
 
 const keys = ["a", "a\0", "ab", "b", "ba", "c", "d", "\xff", "\xff\xff"];
 const ends = ["", "", "\0", "b", "c", "z", "a"];
@@ -134,8 +160,8 @@ export class RequestMaker {
 export function rangeInit(range: RangeRequest): MessageInitShape<typeof rpc.RangeRequestSchema> {
   return {
     ...{ key: range.key, rangeEnd: range.rangeEnd, serializable: range.serializable },
-    sortOrder: range.sortOrder as rpc.RangeRequest_SortOrder,
-    sortTarget: range.sortTarget as rpc.RangeRequest_SortTarget,
+    sortOrder: sortOrders[range.sortOrder]!,
+    sortTarget: sortTargets[range.sortTarget]!,
     ...{ keysOnly: range.keysOnly, countOnly: range.countOnly },
     limit: BigInt(range.limit),
     revision: BigInt(range.revision),
@@ -166,8 +192,8 @@ export function txnInit(txn: TxnRequest): MessageInitShape<typeof rpc.TxnRequest
 
 function compareInit(c: Compare): MessageInitShape<typeof rpc.CompareSchema> {
   const { key, rangeEnd } = c;
-  const result = c.result as rpc.Compare_CompareResult;
-  const target = c.target as rpc.Compare_CompareTarget;
+  const result = results[c.result]!;
+  const target = targets[c.target]!;
   const value = BigInt(c.number);
   const targetUnion = [
     { case: "version" as const, value },
@@ -175,7 +201,7 @@ function compareInit(c: Compare): MessageInitShape<typeof rpc.CompareSchema> {
     { case: "modRevision" as const, value },
     { case: "value" as const, value: c.value },
     { case: "lease" as const, value: c.lease },
-  ][target]!;
+  ][c.target]!;
   return { result, target, key, rangeEnd, targetUnion };
 }
 
