@@ -2,7 +2,7 @@
 
 import { emptyBytes } from "../base/bytes.ts";
 import type { InternalRequest } from "./messages.ts";
-import { malformed, Reader } from "./reader.ts";
+import { malformed, sharedReader, type Reader } from "./reader.ts";
 import type { Writer } from "./writer.ts";
 
 const fieldId = 1;
@@ -61,13 +61,13 @@ export function decodeInternalRequest(bytes: Uint8Array): InternalRequest {
     field: 0,
     body: emptyBytes,
   };
-  const r = new Reader(bytes);
+  const r = sharedReader.open(bytes);
   while (r.next()) {
     const field = r.tag >>> 3;
     if (r.tag === fieldId * 8) {
       setId(request, r);
     } else if (r.tag === fieldHeader * 8 + 2) {
-      readHeader(request, r.presentBytes());
+      readHeader(request, r.nested());
     } else if ((r.tag & 7) === 2) {
       if (request.field !== 0) throw malformed();
       request.field = field;
@@ -80,8 +80,7 @@ export function decodeInternalRequest(bytes: Uint8Array): InternalRequest {
   return request;
 }
 
-function readHeader(request: InternalRequest, bytes: Uint8Array): void {
-  const r = new Reader(bytes);
+function readHeader(request: InternalRequest, r: Reader): void {
   while (r.next()) {
     switch (r.tag) {
       case 0x08:
@@ -100,7 +99,7 @@ function readHeader(request: InternalRequest, bytes: Uint8Array): void {
 }
 
 function setId(request: InternalRequest, r: Reader): void {
-  const { high16, low48 } = r.split64();
-  request.idHigh = high16;
-  request.idLow = low48;
+  r.readSplit64();
+  request.idHigh = r.high16;
+  request.idLow = r.low48;
 }

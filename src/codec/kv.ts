@@ -2,7 +2,7 @@
 
 import { emptyBytes } from "../base/bytes.ts";
 import type { DeleteRangeRequest, KeyValue, PutRequest, RangeRequest } from "./messages.ts";
-import { Reader } from "./reader.ts";
+import { sharedReader, type Reader } from "./reader.ts";
 import type { Writer } from "./writer.ts";
 
 export function decodeKeyValue(bytes: Uint8Array): KeyValue {
@@ -14,7 +14,7 @@ export function decodeKeyValue(bytes: Uint8Array): KeyValue {
     value: emptyBytes,
     lease: 0n,
   };
-  const r = new Reader(bytes);
+  const r = sharedReader.open(bytes);
   while (r.next()) {
     switch (r.tag) {
       case 0x0a:
@@ -65,13 +65,12 @@ export function emptyPut(): PutRequest {
 
 export function decodePutRequest(bytes: Uint8Array): PutRequest {
   const put = emptyPut();
-  mergePutRequest(put, bytes);
+  mergePutRequest(put, sharedReader.open(bytes));
   return put;
 }
 
 /** Reads more of the same message on top of `put`, as protobuf merges split messages. */
-export function mergePutRequest(put: PutRequest, bytes: Uint8Array): void {
-  const r = new Reader(bytes);
+export function mergePutRequest(put: PutRequest, r: Reader): void {
   while (r.next()) {
     switch (r.tag) {
       case 0x0a:
@@ -110,13 +109,12 @@ export function encodePutRequest(out: Writer, put: PutRequest): void {
 
 export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
   const range = emptyRange();
-  mergeRangeRequest(range, bytes);
+  mergeRangeRequest(range, sharedReader.open(bytes));
   return range;
 }
 
 /** Reads more of the same message on top of `range`, as protobuf merges split messages. */
-export function mergeRangeRequest(range: RangeRequest, bytes: Uint8Array): void {
-  const r = new Reader(bytes);
+export function mergeRangeRequest(range: RangeRequest, r: Reader): void {
   while (r.next()) {
     switch (r.tag) {
       case 0x0a:
@@ -213,13 +211,12 @@ export function emptyDeleteRange(): DeleteRangeRequest {
 
 export function decodeDeleteRangeRequest(bytes: Uint8Array): DeleteRangeRequest {
   const request = emptyDeleteRange();
-  mergeDeleteRangeRequest(request, bytes);
+  mergeDeleteRangeRequest(request, sharedReader.open(bytes));
   return request;
 }
 
 /** Reads more of the same message on top of `request`, as protobuf merges split messages. */
-export function mergeDeleteRangeRequest(request: DeleteRangeRequest, bytes: Uint8Array): void {
-  const r = new Reader(bytes);
+export function mergeDeleteRangeRequest(request: DeleteRangeRequest, r: Reader): void {
   while (r.next()) {
     switch (r.tag) {
       case 0x0a:

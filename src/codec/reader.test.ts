@@ -41,7 +41,9 @@ test("int64 edges are exact as ids, and rounded as numbers beyond 2^53", () => {
     assert.equal(atValue(bytes).bigUint64(), BigInt.asUintN(64, value));
     assert.equal(atValue(bytes).int64(), Number(value));
     assert.equal(atValue(bytes).uint64(), Number(BigInt.asUintN(64, value)));
-    const { high16, low48 } = atValue(bytes).split64();
+    const split = atValue(bytes);
+    split.readSplit64();
+    const { high16, low48 } = split;
     assert.equal((BigInt(high16) << 48n) | BigInt(low48), BigInt.asUintN(64, value));
     const out = new Writer(1);
     out.bigVarint(value);

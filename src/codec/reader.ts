@@ -25,25 +25,52 @@ const two32 = 0x1_0000_0000;
  * or {@link skip} must follow. Keeps book of whether the encoding was the canonical one.
  */
 export class Reader {
-  readonly buf: Uint8Array;
-  readonly end: number;
-  pos: number;
+  buf: Uint8Array;
+  end: number;
+  pos = 0;
   /** Tag just read: field number * 8 + wire type. */
   tag = 0;
   /** False once something was read that a canonical encoder does not write. */
   canonical = true;
   /** Bit per field number below 32: fields that may appear again. */
-  readonly #repeated: number;
+  #repeated: number;
   #lastField = 0;
+  #child: Reader | null = null;
   // The varint just read, as unsigned 32-bit halves.
   #low = 0;
   #high = 0;
 
   constructor(buf: Uint8Array, repeated = 0) {
     this.buf = buf;
-    this.pos = 0;
     this.end = buf.length;
     this.#repeated = repeated;
+  }
+
+  /** Starts anew on another message. */
+  open(buf: Uint8Array, repeated = 0): this {
+    return this.#place(buf, 0, buf.length, repeated);
+  }
+
+  /**
+   * Reads the nested message whose tag was just read. The reader returned is this one's only child:
+   * it is good until the next call. Saves a view and a reader for each nested message.
+   */
+  nested(repeated = 0): Reader {
+    const length = this.#readLength();
+    const start = this.pos;
+    this.pos += length;
+    const child = (this.#child ??= new Reader(this.buf));
+    return child.#place(this.buf, start, this.pos, repeated);
+  }
+
+  #place(buf: Uint8Array, start: number, end: number, repeated: number): this {
+    this.buf = buf;
+    this.pos = start;
+    this.end = end;
+    this.canonical = true;
+    this.#repeated = repeated;
+    this.#lastField = 0;
+    return this;
   }
 
   get isAtEnd(): boolean {
@@ -102,12 +129,18 @@ export class Reader {
     return BigInt.asUintN(64, this.#signedBig());
   }
 
-  /** uint64 as 16 high and 48 low bits: a request id. */
-  split64(): { high16: number; low48: number } {
+  /** Reads a uint64 for {@link high16} and {@link low48}: a request id. */
+  readSplit64(): void {
     this.#readVarint();
     this.#noteZero();
-    const high = this.#high;
-    return { high16: high >>> 16, low48: (high & 0xffff) * two32 + this.#low };
+  }
+
+  get high16(): number {
+    return this.#high >>> 16;
+  }
+
+  get low48(): number {
+    return (this.#high & 0xffff) * two32 + this.#low;
   }
 
   /** Enum or int32: the low 32 bits count, as in Go. */
@@ -135,9 +168,7 @@ export class Reader {
 
   /** A view of the bytes of a member with presence (message or oneof). */
   presentBytes(): Uint8Array {
-    this.#readVarint();
-    const length = this.#low;
-    if (this.#high !== 0 || length > this.end - this.pos) throw malformed();
+    const length = this.#readLength();
     const start = this.pos;
     this.pos += length;
     const { buf } = this;
@@ -196,6 +227,12 @@ export class Reader {
       }
       this.#skipValue(tag & 7, tag >>> 3, depth + 1);
     }
+  }
+
+  #readLength(): number {
+    this.#readVarint();
+    if (this.#high !== 0 || this.#low > this.end - this.pos) throw malformed();
+    return this.#low;
   }
 
   #mayRepeat(field: number): boolean {
@@ -263,6 +300,9 @@ export class Reader {
     this.#high = high >>> 0;
   }
 }
+
+/** For decoders that call no other decoder while they read: one reader serves them all. */
+export const sharedReader = new Reader(new Uint8Array(0));
 
 /** Scratch space that turns two halves into one bigint. */
 const halves = new DataView(new ArrayBuffer(8));

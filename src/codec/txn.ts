@@ -15,7 +15,7 @@ import {
   mergeRangeRequest,
 } from "./kv.ts";
 import type { CompactionRequest, Compare, RequestOp, TxnRequest } from "./messages.ts";
-import { DecodeError, nestingMax, Reader } from "./reader.ts";
+import { DecodeError, nestingMax, sharedReader, type Reader } from "./reader.ts";
 import type { Writer } from "./writer.ts";
 
 // Compare, success and failure may repeat.
@@ -24,7 +24,7 @@ const txnRepeated = (1 << 1) | (1 << 2) | (1 << 3);
 /** @throws DecodeError also for a nesting deeper than `nestingMax`. */
 export function decodeTxnRequest(bytes: Uint8Array): TxnRequest {
   const txn = emptyTxn();
-  mergeTxn(txn, bytes, 0);
+  mergeTxn(txn, sharedReader.open(bytes, txnRepeated), 0);
   return txn;
 }
 
@@ -32,24 +32,19 @@ function emptyTxn(): TxnRequest {
   return { compare: [], success: [], failure: [], canonical: true };
 }
 
-function mergeTxn(txn: TxnRequest, bytes: Uint8Array, depth: number): void {
+function mergeTxn(txn: TxnRequest, r: Reader, depth: number): void {
   if (depth > nestingMax) throw new DecodeError("proto: exceeded maximum recursion depth");
-  const r = new Reader(bytes, txnRepeated);
   while (r.next()) {
     switch (r.tag) {
-      case 0x0a: {
-        const { compare, canonical } = decodeCompare(r.presentBytes());
-        if (!canonical) txn.canonical = false;
-        txn.compare.push(compare);
+      case 0x0a:
+        readCompare(txn, r.nested());
         break;
-      }
       case 0x12:
-      case 0x1a: {
-        const { op, canonical } = decodeRequestOp(r.presentBytes(), depth);
-        if (!canonical) txn.canonical = false;
-        (r.tag === 0x12 ? txn.success : txn.failure).push(op);
+        readRequestOp(txn, txn.success, r.nested(), depth);
         break;
-      }
+      case 0x1a:
+        readRequestOp(txn, txn.failure, r.nested(), depth);
+        break;
       default:
         r.skip();
     }
@@ -57,7 +52,7 @@ function mergeTxn(txn: TxnRequest, bytes: Uint8Array, depth: number): void {
   if (!r.canonical) txn.canonical = false;
 }
 
-function decodeCompare(bytes: Uint8Array): { compare: Compare; canonical: boolean } {
+function readCompare(txn: TxnRequest, r: Reader): void {
   const c: Compare = {
     result: 0,
     target: 0,
@@ -68,7 +63,7 @@ function decodeCompare(bytes: Uint8Array): { compare: Compare; canonical: boolea
     value: emptyBytes,
     lease: 0n,
   };
-  const r = new Reader(bytes);
+  txn.compare.push(c);
   let unions = 0;
   while (r.next()) {
     switch (r.tag) {
@@ -105,7 +100,7 @@ function decodeCompare(bytes: Uint8Array): { compare: Compare; canonical: boolea
         r.skip();
     }
   }
-  return { compare: c, canonical: r.canonical && unions <= 1 };
+  if (!r.canonical || unions > 1) txn.canonical = false;
 }
 
 /** A later member of the union replaces the earlier one. */
@@ -116,47 +111,48 @@ function setUnion(c: Compare, field: number): void {
   c.lease = 0n;
 }
 
-function decodeRequestOp(bytes: Uint8Array, depth: number): { op: RequestOp; canonical: boolean } {
-  const r = new Reader(bytes);
-  let op: RequestOp = { kind: "none" };
-  let canonical = true;
+function readRequestOp(txn: TxnRequest, ops: RequestOp[], r: Reader, depth: number): void {
+  let op: RequestOp = emptyOp;
   while (r.next()) {
     switch (r.tag) {
       case 0x0a:
       case 0x12:
       case 0x1a:
       case 0x22:
-        if (op.kind !== "none") canonical = false;
-        op = mergeMember(op, r.tag, r.presentBytes(), depth);
+        if (op.kind !== "none") txn.canonical = false;
+        op = mergeMember(op, r, depth);
         break;
       default:
         r.skip();
     }
   }
-  return { op, canonical: canonical && r.canonical && isCanonical(op) };
+  if (!r.canonical || !isCanonical(op)) txn.canonical = false;
+  ops.push(op);
 }
 
+const emptyOp: RequestOp = { kind: "none" };
+
 /** The member that is set already is merged into; another one is replaced. */
-function mergeMember(op: RequestOp, tag: number, body: Uint8Array, depth: number): RequestOp {
-  switch (tag) {
+function mergeMember(op: RequestOp, r: Reader, depth: number): RequestOp {
+  switch (r.tag) {
     case 0x0a: {
       const range = op.kind === "range" ? op.range : emptyRange();
-      mergeRangeRequest(range, body);
+      mergeRangeRequest(range, r.nested());
       return { kind: "range", range };
     }
     case 0x12: {
       const put = op.kind === "put" ? op.put : emptyPut();
-      mergePutRequest(put, body);
+      mergePutRequest(put, r.nested());
       return { kind: "put", put };
     }
     case 0x1a: {
       const deleteRange = op.kind === "deleteRange" ? op.deleteRange : emptyDeleteRange();
-      mergeDeleteRangeRequest(deleteRange, body);
+      mergeDeleteRangeRequest(deleteRange, r.nested());
       return { kind: "deleteRange", deleteRange };
     }
     default: {
       const txn = op.kind === "txn" ? op.txn : emptyTxn();
-      mergeTxn(txn, body, depth + 1);
+      mergeTxn(txn, r.nested(txnRepeated), depth + 1);
       return { kind: "txn", txn };
     }
   }
@@ -247,7 +243,7 @@ function opTag(kind: "range" | "put" | "deleteRange" | "txn"): number {
 
 export function decodeCompactionRequest(bytes: Uint8Array): CompactionRequest {
   const request: CompactionRequest = { revision: 0, physical: false, canonical: true };
-  const r = new Reader(bytes);
+  const r = sharedReader.open(bytes);
   while (r.next()) {
     switch (r.tag) {
       case 0x08:

@@ -54,11 +54,12 @@ export function runTxn(
   state: TxnState,
   out: Writer | null,
 ): EtcdError | null {
-  const path: boolean[] = [];
+  const path = new Path();
   choosePath(txn, request, path); // TX1
-  const error = checkPath(txn, request, state, new PathReader(path)); // TX2
+  const error = checkPath(txn, request, state, path); // TX2
   if (error !== null) return error;
-  execute(txn, request, new PathReader(path), out);
+  path.rewind();
+  execute(txn, request, path, out);
   return null;
 }
 
@@ -78,31 +79,36 @@ function isRange(op: RequestOp): boolean {
 }
 
 /** The verdicts of a transaction and of the nested ones on its path, in the order of execution. */
-class PathReader {
-  readonly #path: readonly boolean[];
+class Path {
+  readonly #verdicts: boolean[] = [];
   #next = 0;
 
-  constructor(path: readonly boolean[]) {
-    this.#path = path;
+  add(succeeded: boolean): void {
+    this.#verdicts.push(succeeded);
   }
 
-  branch(request: TxnRequest): readonly RequestOp[] {
-    return this.succeeded() ? request.success : request.failure;
+  rewind(): void {
+    this.#next = 0;
   }
 
   succeeded(): boolean {
-    const verdict = this.#path[this.#next++];
+    const verdict = this.#verdicts[this.#next++];
     assert(verdict !== undefined, "transaction path ended early");
     return verdict;
   }
 }
 
-function choosePath(txn: WriteTxn, request: TxnRequest, path: boolean[]): void {
-  const succeeded = request.compare.every((c) => holds(txn, c));
-  path.push(succeeded);
+function choosePath(txn: WriteTxn, request: TxnRequest, path: Path): void {
+  const succeeded = allHold(txn, request.compare);
+  path.add(succeeded);
   for (const op of succeeded ? request.success : request.failure) {
     if (op.kind === "txn") choosePath(txn, op.txn, path);
   }
+}
+
+function allHold(txn: WriteTxn, compares: readonly Compare[]): boolean {
+  for (const c of compares) if (!holds(txn, c)) return false;
+  return true;
 }
 
 function holds(txn: WriteTxn, c: Compare): boolean {
@@ -188,9 +194,9 @@ function checkPath(
   txn: WriteTxn,
   request: TxnRequest,
   state: TxnState,
-  path: PathReader,
+  path: Path,
 ): EtcdError | null {
-  for (const op of path.branch(request)) {
+  for (const op of path.succeeded() ? request.success : request.failure) {
     let error: EtcdError | null = null;
     if (op.kind === "range") error = checkRevision(op.range, state);
     else if (op.kind === "put") error = checkPutState(txn, op.put, state);
@@ -214,7 +220,7 @@ export function checkPutState(txn: WriteTxn, put: PutRequest, state: TxnState): 
   return null;
 }
 
-function execute(txn: WriteTxn, request: TxnRequest, path: PathReader, out: Writer | null): void {
+function execute(txn: WriteTxn, request: TxnRequest, path: Path, out: Writer | null): void {
   const succeeded = path.succeeded();
   if (succeeded && out !== null) {
     out.byte(tagSucceeded);
@@ -227,33 +233,27 @@ function execute(txn: WriteTxn, request: TxnRequest, path: PathReader, out: Writ
   }
 }
 
-function executeOp(txn: WriteTxn, op: RequestOp, path: PathReader, out: Writer | null): void {
-  switch (op.kind) {
-    case "range":
-      if (out !== null) runRange(txn, op.range, out); // TX3
-      return;
-    case "put":
-      return runNested(out, tagResponsePut, () => {
-        runPut(txn, op.put, out, true);
-      });
-    case "deleteRange":
-      return runNested(out, tagResponseDeleteRange, () => {
-        runDeleteRange(txn, op.deleteRange, out, true);
-      });
-    case "txn":
-      return runNested(out, tagResponseTxn, () => {
-        out?.bytesField(tagHeader, noBytes); // a nested answer's header is present and empty
-        execute(txn, op.txn, path, out);
-      });
-    case "none":
-      return;
+function executeOp(txn: WriteTxn, op: RequestOp, path: Path, out: Writer | null): void {
+  if (op.kind === "none") return;
+  if (op.kind === "range") {
+    if (out !== null) runRange(txn, op.range, out); // TX3
+    return;
   }
+  const mark = out?.beginNested(tagOfAnswer(op.kind)) ?? 0;
+  if (op.kind === "put") {
+    runPut(txn, op.put, out, true);
+  } else if (op.kind === "deleteRange") {
+    runDeleteRange(txn, op.deleteRange, out, true);
+  } else {
+    out?.bytesField(tagHeader, noBytes); // a nested answer's header is present and empty
+    execute(txn, op.txn, path, out);
+  }
+  out?.endNested(mark);
 }
 
-function runNested(out: Writer | null, tag: number, run: () => void): void {
-  const mark = out?.beginNested(tag) ?? 0;
-  run();
-  out?.endNested(mark);
+function tagOfAnswer(kind: "put" | "deleteRange" | "txn"): number {
+  if (kind === "put") return tagResponsePut;
+  return kind === "deleteRange" ? tagResponseDeleteRange : tagResponseTxn;
 }
 
 function runRange(txn: WriteTxn, request: RangeRequest, out: Writer): void {
