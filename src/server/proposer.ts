@@ -5,6 +5,7 @@
 //      and is not proposed once its waiter was told so.
 
 import { errRequestTooLarge, errRequestTooManyRequests } from "../base/etcd-errors.ts";
+import { Arena } from "../base/arena.ts";
 import { encodeInternalRequest } from "../codec/internal.ts";
 import { Writer } from "../codec/writer.ts";
 import type { Node } from "./node.ts";
@@ -32,6 +33,8 @@ interface Stalled {
 export class RaftProposer implements Proposer {
   readonly #options: ProposerOptions;
   readonly #scratch = new Writer();
+  /** Entries live in the log about equally long. */
+  readonly #entries = new Arena(256 * 1024);
   readonly #header: { idHigh: number; idLow: number; username: string; authRevision: number };
   #stalled: Stalled[] = [];
   #stalledBytes = 0;
@@ -53,7 +56,7 @@ export class RaftProposer implements Proposer {
       waiter.failed(errRequestTooLarge);
       return;
     }
-    const data = out.copy();
+    const data = this.#entries.copy(out.view());
     if (this.#stalled.length > 0 || overlayBytes() > overlayBytesMax) {
       this.#stall({ data, idLow: header.idLow }, waiter);
       return;

@@ -8,6 +8,7 @@ import {
 } from "../../codec/txn.ts";
 import { encodeDeleteRangeRequest, encodePutRequest } from "../../codec/kv.ts";
 import type { RangeRequest, TxnRequest } from "../../codec/messages.ts";
+import { Arena } from "../../base/arena.ts";
 import type { Turn } from "../../base/ports.ts";
 import { Writer } from "../../codec/writer.ts";
 import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
@@ -71,6 +72,7 @@ export function createKvService(parts: KvServiceParts): GrpcMethod[] {
 class KvService {
   readonly #parts: KvServiceParts;
   readonly #scratch = new Writer();
+  readonly #requests = new Arena();
 
   constructor(parts: KvServiceParts) {
     this.#parts = parts;
@@ -115,7 +117,7 @@ class KvService {
 
   txn(call: GrpcCall, bytes: Uint8Array): void {
     const { answers, checkQuota, txnOpsMax, reads, proposer } = this.#parts;
-    const owned = bytes.slice(); // the decoded request is used again when it is applied or read
+    const owned = this.#requests.copy(bytes); // the decoded request is used again when it is applied or read
     const request = decodeTxnRequest(owned);
     const error = checkTxn(request, txnOpsMax) ?? checkQuota(txnCost(request));
     if (error !== null) {
