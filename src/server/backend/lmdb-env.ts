@@ -35,17 +35,24 @@ interface LmdbStats {
   readonly free: LmdbStats;
 }
 
-/** Keys as they are, read into plain arrays. */
+/** One array per length of key, as most keys of a bucket are equally long; see {@link readKey}. */
+const keysRead: Uint8Array[] = [];
+
+/** The key's bytes, valid until the next key is read: an array per row would cost more than it. */
+function readKey(source: Uint8Array, start: number, end: number): Uint8Array {
+  const length = end - start;
+  const key = (keysRead[length] ??= new Uint8Array(length));
+  for (let i = 0; i < length; i++) key[i] = source[start + i]!;
+  return key;
+}
+
+/** Keys as they are. */
 const keyEncoder = {
   writeKey(key: Uint8Array, target: Uint8Array, start: number): number {
     target.set(key, start);
     return start + key.length;
   },
-  readKey(source: Uint8Array, start: number, end: number): Uint8Array {
-    const key = new Uint8Array(end - start);
-    for (let i = start; i < end; i++) key[i - start] = source[i]!;
-    return key;
-  },
+  readKey,
 };
 
 /** Values as they are. Reading gives a window on a buffer that the next read reuses. */
@@ -56,9 +63,20 @@ const encoder = {
 
 const coders = { encoding: "binary" as const, keyEncoder, encoder };
 
-/** The library's buffer claims the last value's length, whatever its memory is. */
+let lastWindow = new Uint8Array(0);
+
+/**
+ * The library's buffer claims the last value's length, whatever its memory is. Values in a row of
+ * the same length share one window.
+ */
 export function windowOn(bytes: Uint8Array, length: number): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
+  const { buffer, byteOffset } = bytes;
+  const isSame =
+    lastWindow.length === length &&
+    lastWindow.buffer === buffer &&
+    lastWindow.byteOffset === byteOffset;
+  if (!isSame) lastWindow = new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+  return lastWindow;
 }
 
 /** Opens or creates. Throws what LMDB says. Threads of one process share what they open. */
@@ -108,7 +126,7 @@ function checkRows(database: LmdbBucket): void {
   let last: Uint8Array = emptyBytes;
   for (const key of database.getKeys({ start: firstKey })) {
     if (compare(last, key) >= 0) throw new Error("rows out of order");
-    last = key;
+    last = key.slice();
     count++;
   }
   if (count !== wanted) throw new Error(`${count} rows, wanted ${wanted}`);

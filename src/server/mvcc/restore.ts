@@ -31,7 +31,7 @@ export function restore(store: KvStore, image: IndexImage | null): RestoredCompa
   view.range("key", revisionStart(1), null, (key, value) => {
     last = revisionMain(key);
     kv.scan(value, 0, value.length);
-    const keyId = index.ensure(value.subarray(kv.keyStart, kv.keyEnd));
+    const keyId = index.ensure(keyIn(value, kv));
     const isTombstone = isTombstoneKey(key);
     const flags = isTombstone ? flagTombstone : kv.hasLease ? flagLease : 0;
     const head = index.keys.head(keyId);
@@ -45,6 +45,18 @@ export function restore(store: KvStore, image: IndexImage | null): RestoredCompa
   store.currentRevision = Math.max(last, finished ?? 0, scheduled ?? 0);
   attachLeases(store, leases);
   return { scheduled, finished };
+}
+
+const shortKeyMax = 128;
+const shortKeys: Uint8Array[] = [];
+
+/** The key's bytes, valid until the next call: a view per row would cost more than a short copy. */
+function keyIn(value: Uint8Array, { keyStart, keyEnd }: KvScanner): Uint8Array {
+  const length = keyEnd - keyStart;
+  if (length > shortKeyMax) return value.subarray(keyStart, keyEnd);
+  const key = (shortKeys[length] ??= new Uint8Array(length));
+  for (let i = 0; i < length; i++) key[i] = value[keyStart + i]!;
+  return key;
 }
 
 function attachLeases(store: KvStore, leases: ReadonlyMap<number, bigint>): void {
