@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -8,7 +8,7 @@ import { nodeImageFile } from "./node-image-file.ts";
 const directory = mkdtempSync(join(tmpdir(), "quorate-image-"));
 const path = join(directory, "image");
 after(() => {
-  rmSync(directory, { recursive: true });
+  rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
 });
 
 test("what was written in many parts is read in any pieces, and the end is noticed", () => {
@@ -33,6 +33,7 @@ test("creating takes the place of what was there, removing is repeatable", () =>
   file.create().close();
   assert.equal(statSync(path).size, 0);
   file.remove();
+  assert.equal(existsSync(path), false);
   file.remove();
   assert.equal(file.open(), null);
 });

@@ -32,9 +32,12 @@ export function nodeImageFile(path: string): {
       };
     },
     remove: () => {
-      fs.rmSync(path, { force: true });
+      const used = `${path}.used`;
+      if (fs.existsSync(path)) fs.renameSync(path, used);
       // Also when there was none: whoever removed it may have crashed before this.
       syncDirectory(dirname(path));
+      // Freeing a large file takes a while. One that stays is never read, and goes the next time.
+      fs.unlink(used, () => undefined);
     },
   };
 }

@@ -204,11 +204,17 @@ test("an image that cannot be removed ends the start", () => {
   assert.throws(() => rig.restart(0, imageOf(stuck)), /read-only/);
 });
 
-test("a failure to write is a warning, and what was written is not used", () => {
+test("a failure to write is a warning, and what was written is removed if possible", () => {
   const rig = filled();
   const full = new MemoryImageFile();
   full.bytesMax = 1000;
   imageOf(full).save(rig.store);
-  assert.equal(full.bytes!.length, 1000);
-  assert.equal(loadedFrom(rig, full), "ignored");
+  assert.equal(full.bytes, null);
+  full.remove = () => {
+    throw new Error("read-only");
+  };
+  imageOf(full).save(rig.store);
+  file.bytes = full.bytes;
+  assert.equal(file.bytes!.length, 1000);
+  assert.equal(loadedFrom(rig, file), "ignored");
 });

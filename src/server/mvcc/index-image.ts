@@ -112,6 +112,16 @@ export class IndexImage {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.warn("cannot write the index image; the next start reads all keys", { error: reason });
+      this.#discard();
+    }
+  }
+
+  /** What was written in part would only take space, which may be what is missing. */
+  #discard(): void {
+    try {
+      this.#options.file.remove();
+    } catch {
+      // It is not whole, so it is not used, and the next start removes it.
     }
   }
 
@@ -135,7 +145,7 @@ function readHead(reader: ImageReader): { currentRevision: number } {
   return { currentRevision: new Float64Array(reader.one("head"))[0]! };
 }
 
-/** Whether `revision` is that of the view's newest row, or a compaction may have removed its row. */
+/** Whether `revision` is the newest row's, or that of a compaction which removed its row. */
 function isNewest(view: View, revision: number): boolean {
   let newest = 0;
   view.range("key", revisionStart(revision), null, (key) => {
