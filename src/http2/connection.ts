@@ -550,6 +550,7 @@ export class Connection implements FrameTaker {
     this.drainPhase = 2;
     writeGoAway(this.outbound.out, this.lastStreamId, h2Error.noError, "graceful_stop");
     this.outbound.touch();
+    for (const stream of [...this.streams.values()]) stream.onDrain();
     if (this.streams.size === 0) this.onIdle();
   }
 

@@ -314,6 +314,10 @@ export class Call extends Stream implements GrpcCall, Expiring {
     this.entry!.method.cancelled?.(this);
   }
 
+  onDrain(): void {
+    if (!this.done) this.entry!.method.drained?.(this);
+  }
+
   /** The call is decided (GC2). */
   private settle(endCode: number): void {
     this.done = true;

@@ -85,6 +85,10 @@ export class HttpStream extends Stream {
     this.body.length = 0;
   }
 
+  onDrain(): void {
+    // One request, one answer: it ends by itself.
+  }
+
   onSent(): void {
     // One answer, queued whole: nothing to produce meanwhile.
   }

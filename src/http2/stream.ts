@@ -57,6 +57,8 @@ export abstract class Stream {
   abstract onData(bytes: Uint8Array, start: number, end: number): void;
   /** The client's half ended well. */
   abstract onRemoteEnd(): void;
+  /** The connection drains: what has no end of its own should end now. */
+  abstract onDrain(): void;
   /** The stream is over, in whatever way; called once. */
   abstract onClosed(): void;
   /** Part of the queue left. */

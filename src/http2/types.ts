@@ -25,6 +25,11 @@ export interface GrpcMethod {
    * more.
    */
   cancelled?(call: GrpcCall): void;
+  /**
+   * The server wants to stop and takes no more calls: one that ends only when its client wants so
+   * should finish now.
+   */
+  drained?(call: GrpcCall): void;
   /** Streaming: pending bytes fell below the low-water mark after `send` had returned false. */
   writable?(call: GrpcCall): void;
 }

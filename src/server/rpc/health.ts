@@ -1,4 +1,4 @@
-import { grpcCode } from "../../base/etcd-errors.ts";
+import { errStopped, grpcCode } from "../../base/etcd-errors.ts";
 import { Reader } from "../../codec/reader.ts";
 import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
 
@@ -30,6 +30,9 @@ export function createHealthService(): GrpcMethod[] {
         // An unknown service is told SERVICE_UNKNOWN and stays open: it might appear.
         const status = serviceName(bytes).length === 0 ? serving : new Uint8Array([0x08, 0x03]);
         call.send(status, 0, status.length);
+      },
+      drained: (call) => {
+        call.finish(errStopped.code, errStopped.message);
       },
     },
   ];

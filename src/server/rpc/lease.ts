@@ -2,6 +2,7 @@ import {
   EtcdError,
   errLeaderChanged,
   errNotPrimaryLessor,
+  errStopped,
   grpcCode,
 } from "../../base/etcd-errors.ts";
 import type { Random } from "../../base/ports.ts";
@@ -185,6 +186,10 @@ function keepAliveMethod(parts: LeaseServiceParts): GrpcMethod {
     },
     cancelled: (call) => {
       (call.state as KeepAliveSession).cancelled();
+    },
+    drained: (call) => {
+      (call.state as KeepAliveSession).cancelled();
+      parts.answers.fail(call, errStopped);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { errStopped } from "../../base/etcd-errors.ts";
 import type { Clock, Random } from "../../base/ports.ts";
 import type { HeaderCodec } from "../../codec/header.ts";
 import { decodeWatchRequest } from "../../codec/watch.ts";
@@ -38,6 +39,10 @@ export function createWatchService(parts: WatchServiceParts): GrpcMethod[] {
       halfClosed: () => undefined,
       cancelled: (call) => {
         sessionOf(call).close();
+      },
+      drained: (call) => {
+        sessionOf(call).close();
+        call.finish(errStopped.code, errStopped.message);
       },
       writable: (call) => {
         sessionOf(call).writable();
