@@ -123,8 +123,9 @@ function refuseForeign(files: DirectoryFiles, path: string, memberPath: string):
     throw refused(path, `"${memberPath}" is not a directory`, "a new or a member's directory");
   }
   const names = files.list(memberPath);
-  const isEtcd =
-    names.includes("snap") || namesIn(files, `${memberPath}/wal`).some((n) => n.endsWith(".wal"));
+  const isOurs = names.includes("identity") || names.includes("backend");
+  const hasWal = namesIn(files, `${memberPath}/wal`).some((n) => n.endsWith(".wal"));
+  const isEtcd = !isOurs && (names.includes("snap") || hasWal);
   if (isEtcd) {
     throw refused(
       path,

@@ -1,0 +1,217 @@
+// Data directories that are damaged, foreign or not writable. DAM1: the server serves all that was
+// written, or ends with a line that says what is wrong and where; it never serves something else.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, suite, test } from "node:test";
+
+import { utf8 } from "../../src/base/bytes.ts";
+import { freePort, quorateProgram } from "../conformance/servers.ts";
+import { methods, TestClient } from "./client.ts";
+
+const keys = 20;
+const outcomeMsMax = 30_000;
+/** A user without rights. */
+const nobody = 65_534;
+const prefix = { key: utf8("k"), rangeEnd: utf8("l") };
+
+let folder: string;
+let whole: string;
+let wholeHash: number;
+
+/** What a start came to: the keys it served, or how it ended. */
+type Outcome =
+  | { kind: "served"; keys: number; hash: number }
+  | { kind: "ended"; code: number | null; log: string };
+
+interface Start {
+  /** Runs while it serves. */
+  readonly use?: (client: TestClient) => Promise<void>;
+  readonly launcher?: readonly string[];
+  readonly uid?: number;
+  readonly signal?: NodeJS.Signals;
+}
+
+async function start(dataDir: string, options: Start = {}): Promise<Outcome> {
+  const url = `http://127.0.0.1:${String(await freePort())}`;
+  const flags = [
+    ...["--data-dir", dataDir, "--listen-client-urls", url, "--advertise-client-urls", url],
+    ...["--listen-peer-urls", `http://127.0.0.1:${String(await freePort())}`],
+  ];
+  const [program, ...args] = [...(options.launcher ?? []), quorateProgram, ...flags];
+  const { uid } = options;
+  const child = spawn(program!, args, uid === undefined ? {} : { uid, gid: uid });
+  const closed = once(child, "close") as Promise<[number | null]>;
+  let log = "";
+  const served = new Promise<true>((resolve) => {
+    const collect = (chunk: Buffer): void => {
+      log += chunk.toString();
+      if (log.includes('"ready to serve client requests"')) resolve(true);
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+  });
+  const deadline = setTimeout(() => child.kill("SIGKILL"), outcomeMsMax);
+  try {
+    if ((await Promise.race([served, closed])) !== true) {
+      return { kind: "ended", code: (await closed)[0], log };
+    }
+    const client = new TestClient(url.slice("http://".length));
+    await options.use?.(client);
+    const { kvs } = await client.must(methods.range, prefix);
+    const { hash } = await client.must(methods.hashKv, {});
+    client.close();
+    return { kind: "served", keys: kvs.length, hash };
+  } finally {
+    clearTimeout(deadline);
+    child.kill(options.signal ?? "SIGKILL");
+    await closed;
+  }
+}
+
+function assertRefused(outcome: Outcome, text: RegExp, what: string): void {
+  assert.ok(outcome.kind === "ended", `${what}: served`);
+  assert.equal(outcome.code, 1, `${what}: ${outcome.log.slice(-1000)}`);
+  const last = outcome.log.trim().split("\n").at(-1) ?? "";
+  const { level, error } = JSON.parse(last) as { level: string; error: string };
+  assert.equal(level, "fatal", what);
+  assert.match(error, text, what);
+}
+
+let copies = 0;
+function copyOfWhole(): string {
+  const path = join(folder, `copy-${String(++copies)}`);
+  fs.cpSync(whole, path, { recursive: true, mode: fs.constants.COPYFILE_FICLONE });
+  return path;
+}
+
+before(async () => {
+  folder = fs.mkdtempSync(join(tmpdir(), "quorate-data-directory-"));
+  fs.chmodSync(folder, 0o755);
+  whole = join(folder, "whole");
+  const outcome = await start(whole, {
+    signal: "SIGTERM",
+    use: async (client) => {
+      for (let i = 0; i < keys; i++) {
+        await client.must(methods.put, { key: utf8(`k${String(i)}`), value: new Uint8Array(500) });
+      }
+    },
+  });
+  assert.ok(outcome.kind === "served" && outcome.keys === keys);
+  wholeHash = outcome.hash;
+  // A spare segment is nothing but zeros.
+  const wal = join(whole, "member/wal");
+  for (const name of fs.readdirSync(wal)) if (name.startsWith("spare")) fs.rmSync(join(wal, name));
+});
+
+after(() => {
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+type Damage = (path: string) => void;
+
+const flipAt =
+  (...offsets: readonly number[]): Damage =>
+  (path) => {
+    const bytes = fs.readFileSync(path);
+    for (const offset of offsets) bytes[offset]! ^= 0xff;
+    fs.writeFileSync(path, bytes);
+  };
+const cutTo =
+  (size: number): Damage =>
+  (path) => {
+    fs.truncateSync(path, size);
+  };
+const remove: Damage = (path) => {
+  fs.rmSync(path);
+};
+
+const pageBytes = 4096; // of LMDB, and the padding of a WAL frame
+const wal = "wal/0000000000000000-0000000000000001.wal";
+const backend = "backend/data.mdb";
+const unusable = /^Cannot use the data directory ".*": .*; wanted /;
+
+/** File below `member`, the damage, and what a start says to it; null: it serves everything. */
+const cases: readonly [file: string, name: string, damage: Damage, says: RegExp | null][] = [
+  ["format", "missing", remove, /has .*identity.* but no format file/],
+  ["format", "empty", cutTo(0), unusable],
+  ["format", "cut", cutTo(4), unusable],
+  ["format", "flipped", flipAt(5), unusable],
+  ["identity", "missing", remove, /member\/identity" is missing/],
+  ["identity", "empty", cutTo(0), unusable],
+  ["identity", "cut", cutTo(20), unusable],
+  ["identity", "flipped", flipAt(20), unusable],
+  [wal, "missing", remove, /the WAL in ".*" ends at index 0, before the backend's/],
+  [wal, "empty", cutTo(0), /^Cannot use WAL segment ".*": the header is cut off/],
+  [wal, "cut", cutTo(5 * pageBytes), /the WAL in ".*" ends at index \d+, before the backend's/],
+  [wal, "flipped", flipAt(10 * pageBytes + 80), /the frame at 40960 .* fails the checksum/],
+  [backend, "missing", remove, null],
+  [backend, "empty", cutTo(0), null],
+  [backend, "cut", cutTo(5 * pageBytes), /^Cannot open the backend .*: the file has 20480 bytes/],
+  [backend, "flipped", flipAt(24, pageBytes + 24), /^Cannot open the backend /],
+  [`${backend}-lock`, "flipped", flipAt(20, 80), null],
+];
+
+suite("a data directory", { concurrency: 2 }, () => {
+  for (const [file, name, damage, says] of cases) {
+    test(`with ${file} ${name} is ${says === null ? "served whole" : "refused"}`, async () => {
+      const path = copyOfWhole();
+      damage(join(path, "member", file));
+      const outcome = await start(path);
+      if (says === null) assert.deepEqual(outcome, { kind: "served", keys, hash: wholeHash });
+      else assertRefused(outcome, says, name);
+    });
+  }
+
+  test("of etcd is left alone", async () => {
+    const path = join(folder, "foreign");
+    fs.mkdirSync(join(path, "member/snap"), { recursive: true, mode: 0o700 });
+    fs.mkdirSync(join(path, "member/wal"));
+    fs.writeFileSync(join(path, "member/snap/db"), "bolt");
+    fs.writeFileSync(join(path, "member/wal/0000000000000000-0000000000000000.wal"), "wal");
+    const before = fs.readdirSync(path, { recursive: true });
+    assertRefused(await start(path), /it belongs to etcd; wanted another/, "foreign");
+    assert.deepEqual(fs.readdirSync(path, { recursive: true }), before);
+  });
+
+  test("in use serves one process", async () => {
+    const path = copyOfWhole();
+    const first = await start(path, {
+      use: async () => {
+        assertRefused(await start(path), /in use by another process/, "second");
+      },
+    });
+    assert.deepEqual(first, { kind: "served", keys, hash: wholeHash });
+  });
+
+  test("that every user may write to is refused", async () => {
+    const path = copyOfWhole();
+    fs.chmodSync(path, 0o777);
+    assertRefused(await start(path), /every user may write to it \(mode 0777\)/, "0777");
+  });
+
+  test("that is a file is refused", async () => {
+    const path = join(folder, "file");
+    fs.writeFileSync(path, "");
+    assertRefused(await start(path), /it is not a directory; wanted a directory/, "file");
+  });
+
+  test("that may not be written to is refused", async () => {
+    const path = copyOfWhole();
+    const isRoot = process.getuid?.() === 0;
+    if (!isRoot) fs.chmodSync(join(path, "member"), 0o500);
+    const outcome = await start(path, isRoot ? { uid: nobody } : {});
+    assertRefused(outcome, /EACCES: permission denied/, "not writable");
+  });
+
+  test("on a full disk is refused, and used when there is room again", async () => {
+    const path = join(folder, "full");
+    const launcher = ["bash", "-c", 'ulimit -f 1000; exec "$@"', "bash"];
+    assertRefused(await start(path, { launcher }), /only 1024000 were written|EFBIG/, "full");
+    const later = await start(path);
+    assert.equal(later.kind, "served");
+  });
+});
