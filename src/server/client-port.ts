@@ -1,6 +1,7 @@
 /** What clients reach: every gRPC service and page of this member, on its listeners. */
 
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { errNoLeader, grpcCode } from "../base/etcd-errors.ts";
 import { clusterVersion, etcdVersion } from "../base/version.ts";
 import { HeaderCodec } from "../codec/header.ts";
@@ -216,10 +217,16 @@ function healthSource({ state, node }: PortParts): HealthSource {
 function readTls(config: ServerConfig): TlsOptions | null {
   const { certFile, keyFile, trustedCaFile, clientCertAuth } = config.tls;
   if (certFile === "" && keyFile === "") return null;
-  return {
-    cert: readFileSync(certFile),
-    key: readFileSync(keyFile),
-    clientCertAuth,
-    ...(trustedCaFile === "" ? {} : { trustedCa: readFileSync(trustedCaFile) }),
-  };
+  const cert = readFileSync(certFile);
+  const key = readFileSync(keyFile);
+  const trustedCa = trustedCaFile === "" ? {} : { trustedCa: readFileSync(trustedCaFile) };
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `Cannot use the certificate in "${certFile}" with the key in "${keyFile}": ${reason}`,
+    );
+  }
+  return { cert, key, clientCertAuth, ...trustedCa };
 }

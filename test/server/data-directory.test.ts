@@ -1,78 +1,53 @@
 // Data directories that are damaged, foreign or not writable. DAM1: the server serves all that was
 // written, or ends with a line that says what is wrong and where; it never serves something else.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 
 import { utf8 } from "../../src/base/bytes.ts";
-import { freePort, quorateProgram } from "../conformance/servers.ts";
 import { methods, TestClient } from "./client.ts";
+import type { Outcome, ServeOptions } from "./process.ts";
+import { serve } from "./process.ts";
 
 const keys = 20;
-const outcomeMsMax = 30_000;
 /** A user without rights. */
 const nobody = 65_534;
 const prefix = { key: utf8("k"), rangeEnd: utf8("l") };
 
 let folder: string;
 let whole: string;
-let wholeHash: number;
+let content: Content;
 
-/** What a start came to: the keys it served, or how it ended. */
-type Outcome =
-  | { kind: "served"; keys: number; hash: number }
-  | { kind: "ended"; code: number | null; log: string };
-
-interface Start {
-  /** Runs while it serves. */
-  readonly use?: (client: TestClient) => Promise<void>;
-  readonly launcher?: readonly string[];
-  readonly uid?: number;
-  readonly signal?: NodeJS.Signals;
+interface Content {
+  readonly keys: number;
+  readonly hash: number;
 }
 
-async function start(dataDir: string, options: Start = {}): Promise<Outcome> {
-  const url = `http://127.0.0.1:${String(await freePort())}`;
-  const flags = [
-    ...["--data-dir", dataDir, "--listen-client-urls", url, "--advertise-client-urls", url],
-    ...["--listen-peer-urls", `http://127.0.0.1:${String(await freePort())}`],
-  ];
-  const [program, ...args] = [...(options.launcher ?? []), quorateProgram, ...flags];
-  const { uid } = options;
-  const child = spawn(program!, args, uid === undefined ? {} : { uid, gid: uid });
-  const closed = once(child, "close") as Promise<[number | null]>;
-  let log = "";
-  const served = new Promise<true>((resolve) => {
-    const collect = (chunk: Buffer): void => {
-      log += chunk.toString();
-      if (log.includes('"ready to serve client requests"')) resolve(true);
-    };
-    child.stdout.on("data", collect);
-    child.stderr.on("data", collect);
+type Options = Partial<ServeOptions<Content>>;
+
+/** Serves the directory, uses it if asked to, and answers what is in it. */
+function start(
+  dataDir: string,
+  options: Options = {},
+  use?: (client: TestClient) => Promise<void>,
+): Promise<Outcome<Content>> {
+  return serve({
+    dataDir,
+    ...options,
+    use: async (url) => {
+      const client = new TestClient(url.slice("http://".length));
+      await use?.(client);
+      const { kvs } = await client.must(methods.range, prefix);
+      const { hash } = await client.must(methods.hashKv, {});
+      client.close();
+      return { keys: kvs.length, hash };
+    },
   });
-  const deadline = setTimeout(() => child.kill("SIGKILL"), outcomeMsMax);
-  try {
-    if ((await Promise.race([served, closed])) !== true) {
-      return { kind: "ended", code: (await closed)[0], log };
-    }
-    const client = new TestClient(url.slice("http://".length));
-    await options.use?.(client);
-    const { kvs } = await client.must(methods.range, prefix);
-    const { hash } = await client.must(methods.hashKv, {});
-    client.close();
-    return { kind: "served", keys: kvs.length, hash };
-  } finally {
-    clearTimeout(deadline);
-    child.kill(options.signal ?? "SIGKILL");
-    await closed;
-  }
 }
 
-function assertRefused(outcome: Outcome, text: RegExp, what: string): void {
+function assertRefused(outcome: Outcome<Content>, text: RegExp, what: string): void {
   assert.ok(outcome.kind === "ended", `${what}: served`);
   assert.equal(outcome.code, 1, `${what}: ${outcome.log.slice(-1000)}`);
   const last = outcome.log.trim().split("\n").at(-1) ?? "";
@@ -92,16 +67,13 @@ before(async () => {
   folder = fs.mkdtempSync(join(tmpdir(), "quorate-data-directory-"));
   fs.chmodSync(folder, 0o755);
   whole = join(folder, "whole");
-  const outcome = await start(whole, {
-    signal: "SIGTERM",
-    use: async (client) => {
-      for (let i = 0; i < keys; i++) {
-        await client.must(methods.put, { key: utf8(`k${String(i)}`), value: new Uint8Array(500) });
-      }
-    },
+  const outcome = await start(whole, { signal: "SIGTERM" }, async (client) => {
+    for (let i = 0; i < keys; i++) {
+      await client.must(methods.put, { key: utf8(`k${String(i)}`), value: new Uint8Array(500) });
+    }
   });
-  assert.ok(outcome.kind === "served" && outcome.keys === keys);
-  wholeHash = outcome.hash;
+  assert.ok(outcome.kind === "served" && outcome.value.keys === keys);
+  content = outcome.value;
   // A spare segment is nothing but zeros.
   const wal = join(whole, "member/wal");
   for (const name of fs.readdirSync(wal)) if (name.startsWith("spare")) fs.rmSync(join(wal, name));
@@ -161,7 +133,7 @@ suite("a data directory", { concurrency: 2 }, () => {
       const path = copyOfWhole();
       damage(join(path, "member", file));
       const outcome = await start(path);
-      if (says === null) assert.deepEqual(outcome, { kind: "served", keys, hash: wholeHash });
+      if (says === null) assert.deepEqual(outcome, { kind: "served", value: content });
       else assertRefused(outcome, says, name);
     });
   }
@@ -179,12 +151,10 @@ suite("a data directory", { concurrency: 2 }, () => {
 
   test("in use serves one process", async () => {
     const path = copyOfWhole();
-    const first = await start(path, {
-      use: async () => {
-        assertRefused(await start(path), /in use by another process/, "second");
-      },
+    const first = await start(path, {}, async () => {
+      assertRefused(await start(path), /in use by another process/, "second");
     });
-    assert.deepEqual(first, { kind: "served", keys, hash: wholeHash });
+    assert.deepEqual(first, { kind: "served", value: content });
   });
 
   test("that every user may write to is refused", async () => {
