@@ -49,11 +49,12 @@ function start(
 
 function assertRefused(outcome: Outcome<Content>, text: RegExp, what: string): void {
   assert.ok(outcome.kind === "ended", `${what}: served`);
-  assert.equal(outcome.code, 1, `${what}: ${outcome.log.slice(-1000)}`);
+  const told = `${what}: ${outcome.log.slice(-1000)}`;
+  assert.equal(outcome.code, 1, told);
   const last = outcome.log.trim().split("\n").at(-1) ?? "";
   const { level, error } = JSON.parse(last) as { level: string; error: string };
-  assert.equal(level, "fatal", what);
-  assert.match(error, text, what);
+  assert.equal(level, "fatal", told);
+  assert.match(error, text, told);
 }
 
 let copies = 0;
