@@ -58,7 +58,9 @@ export function checkText(source: Source): string[] {
 
 /** One long literal: texts of the wire and links stay whole, so that a search finds them. */
 function isUnbreakable(line: string): boolean {
-  return /^[^"'`]{0,50}(["'`]).{40,}\1[^"'`]{0,12}$/.test(line) || /https?:\/\/\S{40,}/.test(line);
+  return (
+    /^[^"'`/]{0,50}(["'`/]).{40,}\1[^"'`]{0,12}$/.test(line) || /https?:\/\/\S{40,}/.test(line)
+  );
 }
 
 export function checkFunctions(source: Source): string[] {

@@ -15,8 +15,3 @@ export function must<T>(value: T | null | undefined, what = "value"): T {
   if (value === null || value === undefined) throw new BugError(`${what} is missing`);
   return value;
 }
-
-/** Marks the branch no value can reach; the compiler checks that the union is exhausted. */
-export function unreachable(value: never): never {
-  throw new BugError(`unreachable: ${String(value)}`);
-}

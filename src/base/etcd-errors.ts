@@ -2,26 +2,7 @@
  * Every error etcd 3.7.1 answers, with its exact gRPC code and text: clients match on both.
  * Each is one frozen value, made once; hot paths return it and never throw it.
  */
-
-export const grpcCode = {
-  ok: 0,
-  canceled: 1,
-  unknown: 2,
-  invalidArgument: 3,
-  deadlineExceeded: 4,
-  notFound: 5,
-  alreadyExists: 6,
-  permissionDenied: 7,
-  resourceExhausted: 8,
-  failedPrecondition: 9,
-  aborted: 10,
-  outOfRange: 11,
-  unimplemented: 12,
-  internal: 13,
-  unavailable: 14,
-  dataLoss: 15,
-  unauthenticated: 16,
-} as const;
+import { grpcCode } from "./grpc-code.ts";
 
 /** An expected failure of a request. Throwing it is allowed off the hot paths. */
 export class EtcdError extends Error {

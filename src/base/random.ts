@@ -4,6 +4,7 @@ import type { Random } from "./ports.ts";
 /**
  * A small seeded generator (SFC32: three words of state and a counter). Equal seeds give equal
  * streams on every platform. Not for secrets.
+ * @forTests
  */
 export function createRandom(seed: number): Random {
   let a = seed >>> 0;

@@ -5,34 +5,25 @@
  * GC2  A call ends once: by `finish`/`reply` of the method, or by `cancelled` to it, never both.
  * GC3  A message's announced length is judged before memory is taken for it.
  */
-import { readU32, writeU32, copyInto, h2Error } from "./frame.ts";
+import { grpcCode } from "../base/grpc-code.ts";
+import { copyInto, h2Error, readU32, writeU32 } from "./frame.ts";
 import type { Connection } from "./connection.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { GrpcServer, MethodEntry } from "./grpc.ts";
-import { decodeBase64, encodeStatusMessage, parseTimeout, quote } from "./grpc-text.ts";
-import { fieldKind, HeaderField } from "./header-field.ts";
+import { isPlainHead, judgeHead } from "./grpc-head.ts";
+import { decodeBase64, encodeStatusMessage } from "./grpc-text.ts";
+import { HeaderField } from "./header-field.ts";
 import { ConstantBlock } from "./outbound.ts";
+import { PartialMessage, prefixBytes } from "./partial-message.ts";
 import type { RequestHead } from "./request.ts";
 import { Stream } from "./stream.ts";
 import type { GrpcCall } from "./types.ts";
 
-const prefixBytes = 5;
-const heldBytesFirst = 4096;
 const status200 = new HeaderField(":status", "200");
 const contentType = new HeaderField("content-type", "application/grpc");
 const statusOk = new HeaderField("grpc-status", "0");
 const answerHeaders = new ConstantBlock(0, [status200, contentType]);
 const okTrailers = new ConstantBlock(1, [statusOk]);
-
-const code = {
-  ok: 0,
-  canceled: 1,
-  unknown: 2,
-  deadlineExceeded: 4,
-  resourceExhausted: 8,
-  unimplemented: 12,
-  internal: 13,
-} as const;
 
 export class Call extends Stream implements GrpcCall, Expiring {
   state: unknown = undefined;
@@ -46,14 +37,12 @@ export class Call extends Stream implements GrpcCall, Expiring {
   private readonly entry: MethodEntry | undefined;
   private headersSent = false;
   private httpStatus = 200;
-  private endCode: number = code.ok;
+  private endCode: number = grpcCode.ok;
   private endMessage = "";
   private isOverHigh = false;
 
   private messageCount = 0;
-  /** A message that has not wholly arrived, its prefix included. */
-  private held: Uint8Array | null = null;
-  private heldLength = 0;
+  private held: PartialMessage | null = null;
   /** Told when the parts of the answer are not needed any more. */
   private released: (() => void) | null = null;
 
@@ -94,17 +83,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
   start(): void {
     const head = this.head;
     const entry = this.entry;
-    if (
-      entry === undefined ||
-      head.method !== "POST" ||
-      head.grpcTimeout !== "" ||
-      head.grpcEncoding !== "" ||
-      head.hasBinary ||
-      head.authorityCount > 1 ||
-      head.hostCount > 1
-    ) {
-      if (!this.judgeHead()) return;
-    }
+    if ((entry === undefined || !isPlainHead(head)) && !this.judge()) return;
     entry!.started++;
     const method = entry!.method;
     if (method.open !== undefined && (method.clientStreaming || method.serverStreaming)) {
@@ -112,47 +91,21 @@ export class Call extends Stream implements GrpcCall, Expiring {
     }
   }
 
-  /** The rarer parts of a head, in grpc-go's order. False: answered. */
-  private judgeHead(): boolean {
-    const head = this.head;
-    if (head.authorityCount > 1 || head.hostCount > 1) {
-      const text = `num values of :authority: ${head.authorityCount}, num values of host: ${head.hostCount}, both must only have 1 value as per HTTP/2 spec`;
-      return this.abort(400, code.internal, text);
+  /** False: answered. */
+  private judge(): boolean {
+    const verdict = judgeHead(this.head, this.entry !== undefined, this.server);
+    if (typeof verdict === "number") {
+      if (verdict > 0) this.server.deadlines.set(this, verdict);
+      return true;
     }
-    const timeoutMs = head.grpcTimeout === "" ? -1 : parseTimeout(head.grpcTimeout);
-    if (typeof timeoutMs === "string") {
-      return this.abort(400, code.internal, `malformed grpc-timeout: ${timeoutMs}`);
-    }
-    const binaryFault = head.hasBinary ? findBinaryFault(head) : "";
-    if (binaryFault !== "") return this.abort(400, code.internal, binaryFault);
-    if (head.method !== "POST") {
-      const text = `Received a HEADERS frame with :method ${quote(head.method)} which should be POST`;
-      return this.abort(405, code.internal, text);
-    }
-    if (timeoutMs === 0) {
-      return this.abort(200, code.deadlineExceeded, "context deadline exceeded");
-    }
-    if (this.entry === undefined) {
-      return this.abort(200, code.unimplemented, this.server.unknownText(head.path));
-    }
-    const encoding = head.grpcEncoding;
-    if (encoding !== "" && encoding !== "identity" && !this.server.canInflate(encoding)) {
-      const text = `grpc: Decompressor is not installed for grpc-encoding ${quote(encoding)}`;
-      return this.abort(200, code.unimplemented, text);
-    }
-    if (timeoutMs > 0) this.server.deadlines.set(this, timeoutMs);
-    return true;
-  }
-
-  private abort(httpStatus: number, endCode: number, message: string): false {
-    this.httpStatus = httpStatus;
-    this.end(endCode, message);
+    this.httpStatus = verdict.httpStatus;
+    this.end(verdict.code, verdict.message);
     return false;
   }
 
   onData(bytes: Uint8Array, start: number, end: number): void {
     while (start < end && !this.done) {
-      if (this.heldLength === 0 && end - start >= prefixBytes) {
+      if (this.held === null && end - start >= prefixBytes) {
         const length = readU32(bytes, start + 1);
         if (!this.checkLength(length)) return;
         const messageAt = start + prefixBytes;
@@ -170,52 +123,31 @@ export class Call extends Stream implements GrpcCall, Expiring {
     const most = this.connection.limits.messageBytesMax;
     if (length <= most) return true;
     const text = `grpc: received message larger than max (${length} vs. ${most})`;
-    this.failHere(code.resourceExhausted, text);
+    this.failHere(grpcCode.resourceExhausted, text);
     return false;
   }
 
   /** Keeps the start of a message; delivers it when whole. Returns where to go on. */
   private hold(bytes: Uint8Array, start: number, end: number): number {
-    let wanted = prefixBytes;
-    if (this.heldLength >= prefixBytes) wanted += readU32(this.held!, 1);
-    const take = Math.min(wanted - this.heldLength, end - start);
-    if (!this.growHeld(this.heldLength + take, wanted)) return end;
-    copyInto(this.held!, this.heldLength, bytes, start, start + take);
-    this.heldLength += take;
-    if (this.heldLength < wanted) return start + take;
-    const length = readU32(this.held!, 1);
-    if (wanted === prefixBytes && length > 0) {
-      this.checkLength(length);
-      return start + take;
+    const held = (this.held ??= new PartialMessage(this.connection));
+    const hadPrefix = held.hasPrefix;
+    const next = held.take(bytes, start, end);
+    if (next < 0) {
+      this.failHere(grpcCode.resourceExhausted, "grpc: too many bytes of unfinished messages");
+      return end;
     }
-    const whole = this.held!;
+    if (!held.hasPrefix) return next;
+    const length = held.messageBytes;
+    if (!hadPrefix && !this.checkLength(length)) return next; // GC3
+    if (!held.isWhole) return next;
     this.dropHeld();
-    this.deliver(whole[0]!, whole, prefixBytes, prefixBytes + length, start + take < end);
-    return start + take;
-  }
-
-  /** Memory follows what came, at most double of it, not what was announced (GC3). */
-  private growHeld(needed: number, wanted: number): boolean {
-    const capacity = this.held === null ? 0 : this.held.length;
-    if (needed <= capacity) return true;
-    const next = Math.max(needed, Math.min(wanted, Math.max(capacity * 2, heldBytesFirst)));
-    const connection = this.connection;
-    if (connection.heldBytes + next - capacity > connection.limits.receiveBytesMax) {
-      this.failHere(code.resourceExhausted, "grpc: too many bytes of unfinished messages");
-      return false;
-    }
-    const wider = new Uint8Array(next);
-    if (this.held !== null) wider.set(this.held.subarray(0, this.heldLength));
-    this.held = wider;
-    connection.heldBytes += next - capacity;
-    return true;
+    this.deliver(held.bytes[0]!, held.bytes, prefixBytes, prefixBytes + length, next < end);
+    return next;
   }
 
   private dropHeld(): void {
-    if (this.held === null) return;
-    this.connection.heldBytes -= this.held.length;
+    this.held?.release();
     this.held = null;
-    this.heldLength = 0;
   }
 
   /** One whole message (GC1). */
@@ -230,7 +162,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
     const method = entry.method;
     if (!method.clientStreaming && (hasMore || this.messageCount > 0)) {
       this.failHere(
-        code.internal,
+        grpcCode.internal,
         "cardinality violation: received multiple request messages for non-client-streaming RPC",
       );
       return;
@@ -249,23 +181,23 @@ export class Call extends Stream implements GrpcCall, Expiring {
   private inflate(flag: number, message: Uint8Array): Uint8Array | null {
     const encoding = this.head.grpcEncoding;
     if (flag !== 1) {
-      this.failHere(code.internal, `grpc: received unexpected payload format ${flag}`);
+      this.failHere(grpcCode.internal, `grpc: received unexpected payload format ${flag}`);
       return null;
     }
     if (encoding === "" || encoding === "identity") {
       const text = "grpc: compressed flag set with identity or empty encoding";
-      this.failHere(code.internal, text);
+      this.failHere(grpcCode.internal, text);
       return null;
     }
     const most = this.connection.limits.messageBytesMax;
     const result = this.server.inflate(message, most);
     if (result === "too large") {
       const text = `grpc: received message after decompression larger than max ${most}`;
-      this.failHere(code.resourceExhausted, text);
+      this.failHere(grpcCode.resourceExhausted, text);
       return null;
     }
     if (typeof result === "string") {
-      this.failHere(code.internal, `grpc: failed to decompress the message: ${result}`);
+      this.failHere(grpcCode.internal, `grpc: failed to decompress the message: ${result}`);
       return null;
     }
     return result;
@@ -274,13 +206,13 @@ export class Call extends Stream implements GrpcCall, Expiring {
   onRemoteEnd(): void {
     if (this.done) return;
     const method = this.entry!.method;
-    if (this.heldLength > 0) {
-      this.failHere(code.internal, "unexpected EOF");
+    if (this.held !== null) {
+      this.failHere(grpcCode.internal, "unexpected EOF");
     } else if (this.messageCount === 0 && !method.clientStreaming) {
-      if (!method.serverStreaming) this.failHere(code.unknown, "EOF");
+      if (!method.serverStreaming) this.failHere(grpcCode.unknown, "EOF");
       else {
         this.failHere(
-          code.internal,
+          grpcCode.internal,
           "cardinality violation: received no request message from non-client-streaming RPC",
         );
       }
@@ -301,7 +233,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
 
   expire(): void {
     if (this.done) return;
-    this.failHere(code.deadlineExceeded, "context deadline exceeded");
+    this.failHere(grpcCode.deadlineExceeded, "context deadline exceeded");
     // What still waits for the client's window has lost its reader.
     if (this.queuedBytes > 0) this.connection.resetStream(this, h2Error.cancel);
   }
@@ -310,7 +242,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
     this.dropHeld();
     this.released?.();
     if (this.done) return;
-    this.settle(code.canceled);
+    this.settle(grpcCode.canceled);
     this.entry!.method.cancelled?.(this);
   }
 
@@ -335,11 +267,11 @@ export class Call extends Stream implements GrpcCall, Expiring {
     const outbound = this.connection.outbound;
     if (this.headersSent || !outbound.canSend(this, length)) {
       this.send(bytes, start, end);
-      this.finish(code.ok, "");
+      this.finish(grpcCode.ok, "");
       return;
     }
     this.entry!.sent++;
-    this.settle(code.ok);
+    this.settle(grpcCode.ok);
     outbound.writeConstant(answerHeaders, this.id, false);
     const at = outbound.openData(this, length);
     const out = outbound.out.bytes;
@@ -358,7 +290,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
     }
     this.released = released ?? null;
     this.sendParts(parts, totalBytes);
-    this.finish(code.ok, "");
+    this.finish(grpcCode.ok, "");
   }
 
   send(bytes: Uint8Array, start: number, end: number): boolean {
@@ -447,7 +379,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
 
   writeEnd(): void {
     const outbound = this.connection.outbound;
-    if (this.endCode === code.ok) {
+    if (this.endCode === grpcCode.ok) {
       if (!this.headersSent) outbound.writeConstant(answerHeaders, this.id, false);
       outbound.writeConstant(okTrailers, this.id, true);
     } else {
@@ -464,16 +396,4 @@ export class Call extends Stream implements GrpcCall, Expiring {
     outbound.touch();
     this.connection.localEnd(this);
   }
-}
-
-function findBinaryFault(head: RequestHead): string {
-  for (const field of head.fields) {
-    if (field.kind !== fieldKind.binary) continue;
-    const bytes = decodeBase64(field.value);
-    if (typeof bytes === "number") {
-      const where = `${quote(field.value)} in header ${quote(field.name)}`;
-      return `malformed binary metadata ${where}: illegal base64 data at input byte ${bytes}`;
-    }
-  }
-  return "";
 }

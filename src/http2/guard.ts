@@ -74,8 +74,8 @@ export class AbuseGuard {
   countPing(now: number, hasStreams: boolean): string {
     const since = now - this.lastPingAt;
     this.lastPingAt = now;
-    // One ping per output of ours costs no more than that output: a Go client measures bandwidth so,
-    // many thousand times a second on a busy stream.
+    // One ping per output of ours costs no more than that output: a Go client measures bandwidth
+    // so, many thousand times a second on a busy stream.
     if (this.strikesForgiven) {
       this.strikesForgiven = false;
       this.pingStrikes = 0;

@@ -11,7 +11,7 @@ import { HeaderField } from "./header-field.ts";
 import { binaryText, decodeHuffman, encodeHuffman, huffmanLength } from "./huffman.ts";
 
 /** The table size both sides start with, and the one we keep. */
-export const tableBytesDefault = 4096;
+const tableBytesDefault = 4096;
 const entryBytesMin = 32;
 const ringSize = tableBytesDefault / entryBytesMin;
 
@@ -82,7 +82,7 @@ const staticTable = [
   new HeaderField("", ""), // indexes start at 1
   ...staticFields.map(([name, value]) => new HeaderField(name, value)),
 ];
-export const staticCount = staticFields.length;
+const staticCount = staticFields.length;
 
 /** Where a decoder puts fields. Above a bound it only counts (HP1). */
 export class HeaderList {

@@ -2,7 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { errNoLeader, grpcCode } from "../base/etcd-errors.ts";
+import { errNoLeader } from "../base/etcd-errors.ts";
+import { grpcCode } from "../base/grpc-code.ts";
 import { clusterVersion, etcdVersion } from "../base/version.ts";
 import { HeaderCodec } from "../codec/header.ts";
 import { DecodeError } from "../codec/reader.ts";

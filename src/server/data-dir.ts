@@ -54,7 +54,7 @@ export interface DataDir {
   release(): void;
 }
 
-/** A data directory that cannot be used, with what to do about it. */
+/** A data directory that cannot be used, with what to do about it. @forTests */
 export class DataDirError extends Error {
   override readonly name = "DataDirError";
 }

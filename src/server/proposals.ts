@@ -9,7 +9,7 @@ import type { ApplyResult } from "./apply/applier.ts";
 
 /** Someone who waits for a proposal to be applied. */
 export interface Waiter {
-  /** The proposed request as it was decoded here, from bytes that last: it need not be decoded again. */
+  /** The proposed request as decoded here, from bytes that last: not to be decoded again. */
   readonly request?: TxnRequest;
   /** The proposal was committed and applied; `result` is what applying it gave. */
   applied(result: ApplyResult): void;

@@ -37,7 +37,7 @@ export interface ApplyResult {
 }
 
 /** A compaction under way: finished once its rows are gone and that is durable. */
-export class CompactionProgress {
+class CompactionProgress {
   #isFinished = false;
   #run: (() => void) | null = null;
 

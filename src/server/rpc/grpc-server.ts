@@ -35,7 +35,7 @@ export interface ClientPort {
   close(graceMs: number, done: () => void): void;
 }
 
-export const listenerDefaults: ListenerLimits = {
+const listenerDefaults: ListenerLimits = {
   connectionsMax: Infinity,
   pendingHandshakesMax: 1024,
   handshakeMs: 10_000,
@@ -45,7 +45,7 @@ export const listenerDefaults: ListenerLimits = {
   tcpKeepAliveMs: 15_000,
 };
 
-export const http1Defaults: Http1Limits = {
+const http1Defaults: Http1Limits = {
   headersMs: 10_000,
   requestMs: 60_000,
   idleMs: 60_000,

@@ -1,4 +1,5 @@
-import { errStopped, grpcCode } from "../../base/etcd-errors.ts";
+import { errStopped } from "../../base/etcd-errors.ts";
+import { grpcCode } from "../../base/grpc-code.ts";
 import { Reader } from "../../codec/reader.ts";
 import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
 

@@ -117,7 +117,8 @@ class KvService {
 
   txn(call: GrpcCall, bytes: Uint8Array): void {
     const { answers, checkQuota, txnOpsMax, reads, proposer } = this.#parts;
-    const owned = this.#requests.copy(bytes); // the decoded request is used again when it is applied or read
+    // The decoded request is used again when it is applied or read.
+    const owned = this.#requests.copy(bytes);
     const request = decodeTxnRequest(owned);
     const error = checkTxn(request, txnOpsMax) ?? checkQuota(txnCost(request));
     if (error !== null) {

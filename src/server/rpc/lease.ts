@@ -3,8 +3,8 @@ import {
   errLeaderChanged,
   errNotPrimaryLessor,
   errStopped,
-  grpcCode,
 } from "../../base/etcd-errors.ts";
+import { grpcCode } from "../../base/grpc-code.ts";
 import type { Random } from "../../base/ports.ts";
 import {
   decodeLeaseGrantRequest,

@@ -1,5 +1,6 @@
 import { utf8 } from "../../base/bytes.ts";
-import { EtcdError, errNoLeader, grpcCode } from "../../base/etcd-errors.ts";
+import { EtcdError, errNoLeader } from "../../base/etcd-errors.ts";
+import { grpcCode } from "../../base/grpc-code.ts";
 import type { Logger } from "../../base/log.ts";
 import { clusterVersion, etcdVersion } from "../../base/version.ts";
 import { decodeAlarmRequest, encodeAlarmRequest } from "../../codec/alarm.ts";

@@ -1,5 +1,6 @@
 import type { EtcdError } from "../../base/etcd-errors.ts";
-import { EtcdError as GrpcError, grpcCode } from "../../base/etcd-errors.ts";
+import { EtcdError as GrpcError } from "../../base/etcd-errors.ts";
+import { grpcCode } from "../../base/grpc-code.ts";
 import { decodeRangeRequest } from "../../codec/kv.ts";
 import type { RangeRequest } from "../../codec/messages.ts";
 import { Writer } from "../../codec/writer.ts";
