@@ -246,8 +246,9 @@ export class KeyTree {
         at += 8 * leafIdsMax;
         leaf.count = facts[3 * i]!;
         leaf.prefix = facts[3 * i + 1]!;
-        leaf.low = new Uint8Array(memory, lowAt, facts[3 * i + 2]!);
-        lowAt += leaf.low.length;
+        const lowBytes = facts[3 * i + 2]!;
+        leaf.low = new Uint8Array(memory, lowAt, lowBytes);
+        lowAt += lowBytes;
         this.leaves.push(leaf);
       }
     }
