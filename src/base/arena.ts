@@ -5,25 +5,28 @@
  */
 export class Arena {
   readonly #blockBytes: number;
-  #block: ArrayBuffer;
+  #block: ArrayBuffer | null = null;
   #used = 0;
 
   /** @param blockBytes size of a block; what is larger than a quarter of it is copied by itself */
   constructor(blockBytes = 64 * 1024) {
     this.#blockBytes = blockBytes;
-    this.#block = new ArrayBuffer(blockBytes);
   }
 
-  /** A copy that nobody else writes to. */
-  copy(bytes: Uint8Array): Uint8Array {
-    const { length } = bytes;
-    if (length > this.#blockBytes / 4) return bytes.slice();
-    if (this.#used + length > this.#blockBytes) {
+  /** Zeroed space that nobody else writes to. */
+  take(length: number): Uint8Array {
+    if (length > this.#blockBytes / 4) return new Uint8Array(length);
+    if (this.#block === null || this.#used + length > this.#blockBytes) {
       this.#block = new ArrayBuffer(this.#blockBytes);
       this.#used = 0;
     }
     const piece = new Uint8Array(this.#block, this.#used, length);
     this.#used += length;
+    return piece;
+  }
+
+  copy(bytes: Uint8Array): Uint8Array {
+    const piece = this.take(bytes.length);
     piece.set(bytes);
     return piece;
   }

@@ -306,7 +306,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
       outbound.touch();
       return true;
     }
-    const copy = new Uint8Array(length);
+    const copy = outbound.waiting.take(length);
     writeU32(copy, 1, end - start);
     copyInto(copy, prefixBytes, bytes, start, end);
     this.enqueue(copy);
@@ -331,7 +331,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
       outbound.touch();
       return true;
     }
-    const prefix = new Uint8Array(prefixBytes);
+    const prefix = outbound.waiting.take(prefixBytes);
     writeU32(prefix, 1, totalBytes);
     this.enqueue(prefix);
     for (let i = 0; i < parts.length; i++) this.enqueue(parts[i]!);

@@ -9,6 +9,7 @@
  * O5  What the sink has not taken is bounded: above `unsentBytesMax` reading stops and answers wait
  *     in their streams' queues.
  */
+import { Arena } from "../base/arena.ts";
 import type { Turn } from "../base/ports.ts";
 import {
   endHeaderBlock,
@@ -101,6 +102,8 @@ export class Outbound {
   /** With the sink (O2). */
   private busy: Uint8Array | null = null;
   private spare: Uint8Array | null = null;
+  /** Space for small messages that wait for the client's window. */
+  readonly waiting = new Arena(16 * 1024);
   private readonly ring = new Ring<Stream>();
   /** Streams that used up their share of this turn. */
   private readonly rested: Stream[] = [];
