@@ -1,3 +1,4 @@
+import { emptyBytes } from "../../base/bytes.ts";
 import type { HeaderCodec } from "../../codec/header.ts";
 import { varintSize, Writer } from "../../codec/writer.ts";
 import type { GrpcCall } from "../../http2/types.ts";
@@ -39,6 +40,8 @@ export class WatchEncoder {
   private fragment = false;
   private idOffset = 0;
   private idBytes = -1;
+  /** All of `out` as one view, which serves every watcher. */
+  private whole: Uint8Array = emptyBytes;
 
   constructor(header: HeaderCodec, raftTerm: () => number) {
     this.header = header;
@@ -88,7 +91,7 @@ export class WatchEncoder {
       this.layOut(watchId, chunks);
     }
     const isWhole = this.chunkBytes <= copiedResponseBytesMax;
-    if (isWhole) return call.send(out.bytes, 0, out.length);
+    if (isWhole) return call.send(this.whole, 0, out.length);
     return call.sendParts([out.copy(), ...chunks], out.length + this.chunkBytes);
   }
 
@@ -107,6 +110,7 @@ export class WatchEncoder {
     if (this.fragment) writeFlag(out, tagFragment);
     if (this.chunkBytes > copiedResponseBytesMax) return;
     for (const chunk of chunks) out.raw(chunk);
+    this.whole = out.view();
   }
 }
 
