@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs";
 import { test } from "node:test";
+import { Histogram } from "../base/metrics.ts";
 import { createNodeClock, createNodeTurn } from "./node-clock.ts";
 
 test("atEnd runs everything of a turn in order, what is added meanwhile too", async () => {
@@ -33,6 +34,27 @@ test("next comes after the end of the turn it was asked in, one turn per step", 
     });
   });
   assert.deepEqual(seen, ["end 1", "next 1", "end 2", "next 2"]);
+});
+
+test("each turn is measured once, from its first work to its end", async () => {
+  const seconds = new Histogram([0.01]);
+  const turn = createNodeTurn(seconds);
+  turn.atEnd(() => {
+    const end = performance.now() + 20;
+    while (performance.now() < end);
+  });
+  await new Promise<void>((resolve) => {
+    turn.next(() => {
+      turn.atEnd(resolve);
+    });
+  });
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  assert.equal(seconds.counts[1], 1, "the busy turn");
+  assert.ok(seconds.sum >= 0.02);
+  assert.equal(
+    seconds.counts.reduce((a, b) => a + b),
+    2,
+  );
 });
 
 test("a cancelled timer never runs, another one runs once", async () => {

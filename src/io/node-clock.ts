@@ -1,4 +1,5 @@
 /** Time and event-loop turns of the running process. */
+import type { Histogram } from "../base/metrics.ts";
 import type { Clock, Timer, Turn } from "../base/ports.ts";
 
 export function createNodeClock(): Clock {
@@ -21,6 +22,8 @@ export function createNodeClock(): Clock {
  * TU1  Everything given to atEnd in a turn runs in that turn, in order of registration, also what
  *      is registered while it runs.
  * TU2  What is given to next runs after the loop has polled for input once more.
+ * TU3  A turn is measured from its first piece of work to its end: what came before is the first
+ *      input's reading.
  */
 class NodeTurn implements Turn {
   #atEnd: (() => void)[] = [];
@@ -30,9 +33,15 @@ class NodeTurn implements Turn {
   #due: (() => void)[] = [];
   #isScheduled = false;
   #isRunning = false;
+  readonly #seconds: Histogram | null;
+  #startedAt = 0;
   readonly #check = (): void => {
     this.#runTurn();
   };
+
+  constructor(seconds: Histogram | null) {
+    this.#seconds = seconds;
+  }
 
   atEnd(run: () => void): void {
     this.#atEnd.push(run);
@@ -47,6 +56,7 @@ class NodeTurn implements Turn {
   #schedule(): void {
     if (this.#isScheduled || this.#isRunning) return;
     this.#isScheduled = true;
+    if (this.#seconds !== null) this.#startedAt = performance.now();
     setImmediate(this.#check);
   }
 
@@ -62,11 +72,13 @@ class NodeTurn implements Turn {
     } finally {
       this.#atEnd = [];
       this.#isRunning = false;
+      this.#seconds?.observe((performance.now() - this.#startedAt) / 1000); // TU3
       if (this.#due.length > 0) this.#schedule();
     }
   }
 }
 
-export function createNodeTurn(): Turn {
-  return new NodeTurn();
+/** @param seconds told how long each turn was busy */
+export function createNodeTurn(seconds: Histogram | null = null): Turn {
+  return new NodeTurn(seconds);
 }

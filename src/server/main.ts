@@ -1,6 +1,7 @@
 /** `quorate server`: from the command line to a running server, and back to an exit code. */
 import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
+import { Histogram } from "../base/metrics.ts";
 import { etcdVersion } from "../base/version.ts";
 import { createNodeClock, createNodeTurn } from "../io/node-clock.ts";
 import type { NodeLog } from "../io/node-log.ts";
@@ -12,6 +13,7 @@ import { createNodeRandom } from "../io/node-random.ts";
 import type { Note } from "./config/command-line.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { readConfig } from "./config/config.ts";
+import { turnBounds } from "./metrics/names.ts";
 import type { RunningServer, ServerIo, StartServer } from "./start.ts";
 
 /** Runs until a signal ends it. @param ownVersion Quorate's own, shown beside etcd's */
@@ -94,9 +96,11 @@ async function run(config: ServerConfig, log: NodeLog, start: StartServer): Prom
   const clock = createNodeClock();
   const plan = logMemoryPlan(log);
   watchMemory(log, clock);
+  const turnSeconds = new Histogram(turnBounds);
   const io: ServerIo = {
     clock,
-    turn: createNodeTurn(),
+    turn: createNodeTurn(turnSeconds),
+    turnSeconds,
     random: createNodeRandom(),
     log,
     processStats: nodeProcessStats,

@@ -1,4 +1,5 @@
 /** The member's figures under etcd's names; state is read when somebody asks for the page. */
+import type { Histogram } from "../base/metrics.ts";
 import { MetricRegistry } from "../base/metrics.ts";
 import { etcdVersion } from "../base/version.ts";
 import { alarmType } from "./apply/alarm.ts";
@@ -21,9 +22,13 @@ export class MemberMetrics {
   readonly disk = createDiskMetrics(this.registry);
   readonly #mvcc = createMvccMetrics(this.registry);
 
-  constructor(config: ServerConfig, stats: ProcessStats) {
+  constructor(config: ServerConfig, stats: ProcessStats, turnSeconds: Histogram) {
     const { server } = this;
     registerProcessMetrics(this.registry, stats);
+    this.registry.onCollect(() => {
+      server.turnSeconds.counts.set(turnSeconds.counts);
+      server.turnSeconds.sum = turnSeconds.sum;
+    });
     setInfo(server.version, etcdVersion);
     const quota = config.quotaBackendBytes;
     server.quotaBytes.value = quota === Infinity ? 0 : quota;
@@ -51,6 +56,10 @@ export class MemberMetrics {
     server.proposalsApplied.value = node.appliedIndex;
     this.disk.walBytes.value = node.wal.counters.bytes;
     server.proposalsPending.value = node.proposals.waiting;
+    server.proposalsFailed.value = node.proposals.failures;
+    server.slowApplies.value = node.slowApplies;
+    server.slowReadIndexes.value = node.gate.counters.late;
+    server.readIndexesFailed.value = node.gate.counters.refused;
     const [major, minor] = cluster.version.split(".");
     if (minor !== undefined) setInfo(server.clusterVersion, `${major ?? ""}.${minor}`);
     for (const { memberId, alarm } of alarms.list(alarmType.none)) {
@@ -59,8 +68,17 @@ export class MemberMetrics {
     }
   }
 
-  #collectStore({ store, watchable }: State, backend: Backend): void {
+  #collectStore({ store, watchable, lessor }: State, backend: Backend): void {
+    const { server } = this;
     const mvcc = this.#mvcc;
+    mvcc.ranges.value = store.counts.ranges;
+    mvcc.keys.value = store.index.keys.count;
+    mvcc.events.value = watchable.sender.counters.events;
+    mvcc.pendingEvents.value = watchable.pendingEvents;
+    server.leasesGranted.value = lessor.counters.granted;
+    server.leasesRevoked.value = lessor.counters.revoked;
+    server.leasesRenewed.value = lessor.counters.renewed;
+    server.leasesExpired.value = lessor.counters.expired;
     mvcc.puts.value = store.counts.puts;
     mvcc.deletes.value = store.counts.deletes;
     mvcc.txns.value = store.counts.txns;

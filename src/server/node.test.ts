@@ -100,6 +100,24 @@ test("slow applying goes on over turns, and a large backlog refuses proposals", 
   );
 });
 
+test("applying over the warning bound is counted, once per look at the clock", () => {
+  const world = new World();
+  const member = world.startLeader({ applyMs: 30, inlineEntriesMax: 0 });
+  world.scheduler.runUntil(() => member.node!.appliedIndex === 2);
+  assert.equal(member.node!.slowApplies, 0);
+  let answered = 0;
+  world.in(member, () => {
+    for (let n = 1; n <= 3; n++) member.propose(n, 1, () => answered++);
+  });
+  world.scheduler.runUntil(() => answered === 3); // 90 ms: below the bound of 100
+  assert.equal(member.node!.slowApplies, 0);
+  world.in(member, () => {
+    for (let n = 4; n <= 7; n++) member.propose(n, 1, () => answered++);
+  });
+  world.scheduler.runUntil(() => answered === 7);
+  assert.equal(member.node!.slowApplies, 1);
+});
+
 test("a failed write ends the member: nothing is answered, waiters get an error", () => {
   for (const inlineEntriesMax of [0, 5]) {
     const world = new World();

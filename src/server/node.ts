@@ -8,6 +8,7 @@ import type { ProposeResult, RawNode, Ready } from "../raft/raw-node.ts";
 import type { MemoryStorage } from "../raft/storage.ts";
 import { EntryType } from "../raft/types.ts";
 import type { ConfState, Entry, RaftId, SoftState } from "../raft/types.ts";
+import { formatDuration } from "./config/go-values.ts";
 import type { Proposals } from "./proposals.ts";
 import type { ReadGate } from "./read-gate.ts";
 import type { Wal } from "./wal/wal.ts";
@@ -42,6 +43,8 @@ export interface NodeOptions {
   readonly turn: Turn;
   readonly log: Logger;
   readonly tickMs: number;
+  /** Applying a few entries for longer than this is counted and logged. */
+  readonly slowApplyMs: number;
   /** Applies a normal entry, an empty one too: each moves the consistent index. */
   readonly apply: (entry: Entry) => void;
   /** Applies a configuration entry: decodes it, calls applyConfChange, records the result. */
@@ -75,6 +78,7 @@ export class Node {
   #applied: number;
   #appliedTerm: number;
   #trimmedAt: number;
+  #slowApplies = 0;
   #isScheduled = false;
   #isProcessing = false;
   #isStopped = false;
@@ -110,6 +114,10 @@ export class Node {
   }
   get isLeader(): boolean {
     return this.#raft.role === "leader";
+  }
+  /** Runs of at most `applyEntriesPerCheck` entries that took longer than `slowApplyMs`. */
+  get slowApplies(): number {
+    return this.#slowApplies;
   }
   get confState(): ConfState {
     return this.#raft.confState;
@@ -189,9 +197,11 @@ export class Node {
         this.#schedule();
         return null;
       case "noLeader":
+        this.proposals.failures++;
         return errNoLeader;
       case "overloaded":
       case "confChangePending":
+        this.proposals.failures++;
         return errRequestTooManyRequests;
     }
   }
@@ -267,9 +277,12 @@ export class Node {
 
   /** Applies until nothing is left (false) or the time is up (true). */
   #applySlice(deadline: number): boolean {
+    if (this.#toApply.length === 0) return false;
     let untilCheck: number = nodeLimits.applyEntriesPerCheck;
     let isLate = false;
     const before = this.#applied;
+    let from = before;
+    let checkedAt = this.#options.clock.now();
     while (this.#toApply.length > 0 && !isLate) {
       const entries = this.#toApply[0]!;
       const entry = entries[this.#toApplyAt]!;
@@ -279,12 +292,27 @@ export class Node {
         this.#toApply.shift();
         this.#toApplyAt = 0;
       }
-      if (--untilCheck > 0) continue;
+      if (--untilCheck > 0 && this.#toApply.length > 0) continue;
       untilCheck = nodeLimits.applyEntriesPerCheck;
-      isLate = this.#toApply.length > 0 && this.#options.clock.now() >= deadline;
+      const now = this.#options.clock.now();
+      if (now - checkedAt > this.#options.slowApplyMs) this.#appliedSlowly(from, now - checkedAt);
+      from = this.#applied;
+      checkedAt = now;
+      isLate = this.#toApply.length > 0 && now >= deadline;
     }
     if (this.#applied > before) this.#appliedRun();
     return isLate;
+  }
+
+  /** A look at the clock per entry would cost more than applying most; a few share one. */
+  #appliedSlowly(after: number, tookMs: number): void {
+    this.#slowApplies++;
+    this.#options.log.warn("apply request took too long", {
+      took: formatDuration(Math.round(tookMs * 1000) / 1000),
+      "expected-duration": formatDuration(this.#options.slowApplyMs),
+      "first-index": after + 1,
+      "last-index": this.#applied,
+    });
   }
 
   #applyOne(entry: Entry): void {

@@ -56,8 +56,10 @@ test("waiters time out by age, within one sweep period", () => {
   assert.deepEqual(log, []);
   proposals.sweep(7100);
   assert.deepEqual(log, ["a etcdserver: request timed out"]);
+  assert.equal(proposals.failures, 1);
   proposals.sweep(7200);
   assert.equal(log.length, 2);
+  assert.equal(proposals.failures, 2);
 });
 
 test("a timeout is blamed on the lost leader when the proposal fell into its election", () => {

@@ -37,6 +37,8 @@ export class Proposals {
   readonly #options: ProposalsOptions;
   #idLow: number;
   readonly #waiters = new Map<number, Waiter>();
+  /** Proposals that were refused or not applied in time, since the start. */
+  failures = 0;
   /** At each sweep: the time and the newest id then. A waiter needs no time of its own. */
   #marks: { at: number; idLow: number }[] = [];
   #electedAt = -Infinity;
@@ -82,8 +84,10 @@ export class Proposals {
   /** The proposal was refused after its waiter was registered. */
   failed(idLow: number, error: EtcdError): void {
     const waiter = this.#waiters.get(idLow);
+    if (waiter === undefined) return;
+    this.failures++;
     this.#waiters.delete(idLow);
-    waiter?.failed(error);
+    waiter.failed(error);
   }
 
   /** The waiter lost interest (cancelled, disconnected); it is not told anything. */
@@ -113,6 +117,7 @@ export class Proposals {
     // Registered in the order of ids, so the oldest come first.
     for (const [idLow, waiter] of this.#waiters) {
       if (idLow > before) break;
+      this.failures++;
       this.#waiters.delete(idLow);
       waiter.failed(error);
     }

@@ -93,4 +93,5 @@ test("reads fail with the texts of etcd: timeout, slow apply, leader changed, st
     "stopped: etcdserver: server stopped",
     "after: etcdserver: server stopped",
   ]);
+  assert.deepEqual(gate.counters, { refused: 0, late: 1 });
 });

@@ -41,6 +41,8 @@ interface ConfirmedRound {
 /** Batches linearizable reads: one read index for all reads of a turn. */
 export class ReadGate {
   readonly #options: ReadGateOptions;
+  /** Since the start: requests for a read index refused, and rounds not answered in time. */
+  readonly counters = { refused: 0, late: 0 };
   #collected: ReadWaiter[] = [];
   #round: Round | null = null;
   #confirmed: ConfirmedRound[] = [];
@@ -115,6 +117,7 @@ export class ReadGate {
     if (round !== null) {
       if (nowMs - round.startedAt >= this.#options.timeoutMs) {
         this.#round = null;
+        this.counters.late++;
         run(round.waiters, errTimeout);
         if (this.#collected.length > 0) this.#options.wanted();
       } else if (nowMs - round.askedAt >= this.#options.retryMs) {
@@ -141,7 +144,7 @@ export class ReadGate {
   #ask(round: Round, request: (context: number) => boolean): void {
     round.context = ++this.#context; // RG2
     round.askedAt = this.#now;
-    request(round.context);
+    if (!request(round.context)) this.counters.refused++;
   }
 }
 

@@ -69,7 +69,7 @@ class MemberServer implements RunningServer {
   constructor(config: ServerConfig, io: ServerIo) {
     this.#config = config;
     this.#io = io;
-    this.#metrics = new MemberMetrics(config, io.processStats);
+    this.#metrics = new MemberMetrics(config, io.processStats, io.turnSeconds);
   }
 
   async start(): Promise<void> {
@@ -165,6 +165,7 @@ class MemberServer implements RunningServer {
           applied: state.applied,
           confState: state.confState,
           bootstrap: () => bootstrapChanges(identifyNew(config).members),
+          slowApplyMs: config.warningApplyDurationMs,
           apply: this.#apply,
           applyConfChange: this.#applyConfChange,
           leaderChanged: (leadership) => {

@@ -1,5 +1,6 @@
 /** What the process gives the server and gets from it. */
 import type { Logger } from "../base/log.ts";
+import type { Histogram } from "../base/metrics.ts";
 import type { Clock, Random, Turn } from "../base/ports.ts";
 import type { ServerConfig } from "./config/config.ts";
 import type { ProcessStats } from "./metrics/process-metrics.ts";
@@ -10,6 +11,8 @@ export interface ServerIo {
   readonly random: Random;
   readonly log: Logger;
   readonly processStats: ProcessStats;
+  /** How long the event loop's turns were busy; filled by `turn`. */
+  readonly turnSeconds: Histogram;
   /** Bound of the backend's overlay, from the memory the process may use. */
   readonly overlayBytesMax: number;
   /** Called once, when clients are served. */

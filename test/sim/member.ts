@@ -95,6 +95,7 @@ export class SimMember {
           clusterId: 0xcn,
           memberId,
           electionTicks: 10,
+          slowApplyMs: 100,
           tickMs: 100,
           clock: createSimClock(options.scheduler, life),
           turn,

@@ -66,7 +66,7 @@ export function parseDuration(text: string): number {
   return match[1] === "-" ? -total : total;
 }
 
-/** @forTests A duration as Go prints it, for log fields: `100ms`, `1s`, `2h0m0s`. */
+/** A duration as Go prints it, for log fields: `100ms`, `1s`, `2h0m0s`. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return "0s";
   if (ms < 0) return `-${formatDuration(-ms)}`;

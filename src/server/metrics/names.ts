@@ -4,6 +4,11 @@ import { doubling } from "../../base/metrics.ts";
 
 const usual = doubling(0.001, 14);
 
+/** Upper bounds of turns in seconds: fine around the 10 ms that a turn may take. */
+export const turnBounds = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1,
+];
+
 export type ServerMetrics = ReturnType<typeof createServerMetrics>;
 
 export function createServerMetrics(r: MetricRegistry) {
@@ -15,6 +20,19 @@ export function createServerMetrics(r: MetricRegistry) {
     proposalsCommitted: r.gauge("etcd_server_proposals_committed_total", "Commit index."),
     proposalsApplied: r.gauge("etcd_server_proposals_applied_total", "Applied index."),
     proposalsPending: r.gauge("etcd_server_proposals_pending", "Proposals waiting for commit."),
+    proposalsFailed: r.counter("etcd_server_proposals_failed_total", "Proposals that failed."),
+    slowApplies: r.counter("etcd_server_slow_apply_total", "Applies over the warning bound."),
+    slowReadIndexes: r.counter("etcd_server_slow_read_indexes_total", "Read indexes timed out."),
+    readIndexesFailed: r.counter("etcd_server_read_indexes_failed_total", "Read indexes refused."),
+    leasesExpired: r.counter("etcd_debugging_server_lease_expired_total", "Leases expired."),
+    leasesGranted: r.counter("etcd_debugging_lease_granted_total", "Leases granted."),
+    leasesRevoked: r.counter("etcd_debugging_lease_revoked_total", "Leases revoked."),
+    leasesRenewed: r.counter("etcd_debugging_lease_renewed_total", "Renewals by the leader."),
+    turnSeconds: r.histogram(
+      "quorate_event_loop_turn_seconds",
+      "Time a turn of the event loop was busy.",
+      turnBounds,
+    ),
     quotaBytes: r.gauge("etcd_server_quota_backend_bytes", "Space quota in bytes."),
     healthSuccess: r.counter("etcd_server_health_success", "Health checks that succeeded."),
     healthFailures: r.counter("etcd_server_health_failures", "Health checks that failed."),
@@ -45,11 +63,15 @@ export function createServerMetrics(r: MetricRegistry) {
 
 export function createMvccMetrics(r: MetricRegistry) {
   return {
+    ranges: r.counter("etcd_mvcc_range_total", "Ranges read."),
     puts: r.counter("etcd_mvcc_put_total", "Keys written."),
     deletes: r.counter("etcd_mvcc_delete_total", "Keys deleted."),
     txns: r.counter("etcd_mvcc_txn_total", "Transactions that changed something."),
     currentRevision: r.gauge("etcd_debugging_mvcc_current_revision", "Newest revision."),
     compactRevision: r.gauge("etcd_debugging_mvcc_compact_revision", "Last compacted revision."),
+    keys: r.gauge("etcd_debugging_mvcc_keys_total", "Keys, deleted ones until compacted."),
+    events: r.counter("etcd_debugging_mvcc_events_total", "Events sent to watchers."),
+    pendingEvents: r.gauge("etcd_debugging_mvcc_pending_events_total", "Events to be sent."),
     slowWatchers: r.gauge("etcd_debugging_mvcc_slow_watcher_total", "Watchers catching up."),
     watchStreams: r.gauge("etcd_debugging_mvcc_watch_stream_total", "Watch streams."),
     watchers: r.gauge("etcd_debugging_mvcc_watcher_total", "Watchers."),

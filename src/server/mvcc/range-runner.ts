@@ -39,6 +39,7 @@ export class RangeRunner {
     if (error !== null) return error;
     const revision = store.revisionOf(request.revision);
     if (request.rangeEnd.length === 0) return this.#count(store.range(request) as RangeResult);
+    store.counts.ranges++;
     const job = new RangeJob(store, request, revision);
     const mustWait = this.#bytesInFlight > store.limits.rangeBytesInFlightMax;
     const budget = mustWait ? keysWhileFull : keysAtOnce;

@@ -172,6 +172,7 @@ export class Txn implements WriteTxn {
 
   range(request: RangeRequest): RangeResult {
     const revision = request.revision > 0 ? request.revision : this.revision;
+    this.#store.counts.ranges++;
     return rangeNow(this.#store, request, revision);
   }
 

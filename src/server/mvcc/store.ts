@@ -69,7 +69,7 @@ export class KvStore {
   compactRevision = -1;
   isClosed = false;
   /** Since the start, for metrics. */
-  readonly counts = { puts: 0, deletes: 0, txns: 0 };
+  readonly counts = { ranges: 0, puts: 0, deletes: 0, txns: 0 };
   #listener: EventListener | null = null;
   readonly #txn: Txn;
   readonly #history: History;
@@ -133,6 +133,7 @@ export class KvStore {
   range(request: RangeRequest): RangeOutcome {
     const error = this.checkRevision(request.revision);
     if (error !== null) return error;
+    this.counts.ranges++;
     return rangeNow(this, request, this.revisionOf(request.revision));
   }
 
@@ -152,6 +153,7 @@ export class KvStore {
   rangeCursor(request: RangeRequest): RangeCursor | EtcdError {
     const error = this.checkRevision(request.revision);
     if (error !== null) return error;
+    this.counts.ranges++;
     return new RangeCursor(this, request, this.revisionOf(request.revision));
   }
 

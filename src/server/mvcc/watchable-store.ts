@@ -79,6 +79,11 @@ export class WatchableStore implements EventListener {
     return this.unsynced.size + this.counters.held;
   }
 
+  /** Events committed in this turn and not dispatched yet. */
+  get pendingEvents(): number {
+    return this.backlog.length;
+  }
+
   openStream(output: WatchOutput): WatchStream {
     this.counters.streams++;
     return new WatchStream(output);
