@@ -26,6 +26,13 @@ test("only the entry files may meet both the server and the adapters", () => {
   assert.equal(checkLayers([parse("src/server/main.ts", text)]).length, 0);
 });
 
+test("a package is imported only by the files that stand for it", () => {
+  const text = 'import { open } from "lmdb";';
+  assert.equal(checkLayers([parse("src/server/mvcc/store.ts", text)]).length, 1);
+  assert.deepEqual(checkLayers([parse("src/server/backend/lmdb-env.ts", text)]), []);
+  assert.deepEqual(checkLayers([parse("test/backend/kill.test.ts", text)]), []);
+});
+
 test("an import cycle is found, one of types alone is not", () => {
   const a = parse("src/base/a.ts", 'import { b } from "./b.ts";');
   const b = parse("src/base/b.ts", 'import { a } from "./a.ts";');
