@@ -26,13 +26,19 @@ test("a lock keeps others out until it is released, and leaves one empty private
   again.release();
 });
 
-test("a lock of another process holds, and ends with kill -9", async () => {
+test("a lock of another process holds, and ends with kill -9", async (t) => {
   const path = join(root, "b");
+  // Collecting garbage must not release a lock whose object was dropped.
   const code = `
     import { lockFile } from ${JSON.stringify(join(import.meta.dirname, "node-lock.ts"))};
-    console.log(lockFile(${JSON.stringify(path)}) !== null);
+    const isHeld = lockFile(${JSON.stringify(path)}) !== null;
+    gc();
+    await new Promise((resolve) => setImmediate(resolve));
+    gc();
+    console.log(isHeld);
     setInterval(() => {}, 1000);`;
-  const holder = spawn(process.execPath, ["--input-type=module", "-e", code]);
+  const holder = spawn(process.execPath, ["--expose-gc", "--input-type=module", "-e", code]);
+  t.after(() => holder.kill("SIGKILL"));
   const [output] = (await once(holder.stdout, "data")) as [Uint8Array];
   assert.equal(new TextDecoder().decode(output).trim(), "true");
   assert.equal(lockFile(path), null);

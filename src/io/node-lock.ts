@@ -7,6 +7,8 @@ export interface DirectoryLock {
 }
 
 const sqliteBusy = 5;
+/** A collected database closes its file: a lock that its owner forgot would end at some moment. */
+const held = new Set<DatabaseSync>();
 
 /**
  * Takes the lock file, or returns null when another process (or this one) holds it. The kernel lets
@@ -25,8 +27,10 @@ export function lockFile(path: string): DirectoryLock | null {
     if ((error as { errcode?: number }).errcode === sqliteBusy) return null;
     throw error;
   }
+  held.add(database);
   return {
     release(): void {
+      held.delete(database);
       database.close();
     },
   };
