@@ -24,12 +24,13 @@ export class Histogram {
     this.counts = new Float64Array(bounds.length + 1);
   }
 
-  observe(value: number): void {
+  /** @param count how many equal observations this one stands for */
+  observe(value: number, count = 1): void {
     const { bounds } = this;
     let at = 0;
     while (at < bounds.length && value > bounds[at]!) at++;
-    this.counts[at]! += 1;
-    this.sum += value;
+    this.counts[at]! += count;
+    this.sum += value * count;
   }
 }
 

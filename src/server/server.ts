@@ -14,6 +14,7 @@ import { ConfChangeType } from "../raft/message.ts";
 import type { Entry } from "../raft/types.ts";
 import { decodeConfChange } from "../codec/conf-change.ts";
 import { Applier } from "./apply/applier.ts";
+import { ApplyTimes } from "./apply/apply-times.ts";
 import { Quota } from "./apply/quota.ts";
 import { openLmdbBackend } from "./backend/lmdb.ts";
 import type { Backend } from "./backend/backend.ts";
@@ -202,6 +203,7 @@ class MemberServer implements RunningServer {
     const guard = this.#guard;
     this.#applier = new Applier({
       ...{ store, lessor, cluster, alarms, quota, waiters: node.proposals },
+      times: new ApplyTimes(this.#io.clock, this.#metrics.server.applySeconds),
       onNoSpace: () => {
         guard.raise();
       },

@@ -2,10 +2,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { utf8 } from "../../src/base/bytes.ts";
+import { MetricRegistry } from "../../src/base/metrics.ts";
 import { InternalRaftRequestSchema } from "../../src/gen/raft_internal_pb.js";
 import type * as pb from "../../src/gen/rpc_pb.js";
 import { AlarmStore } from "../../src/server/apply/alarm.ts";
 import { Applier } from "../../src/server/apply/applier.ts";
+import { ApplyTimes } from "../../src/server/apply/apply-times.ts";
 import { Quota } from "../../src/server/apply/quota.ts";
 import { BackendWriter } from "../../src/server/backend/batcher.ts";
 import { Lessor } from "../../src/server/lease/lessor.ts";
@@ -28,6 +30,8 @@ const localHigh = 7;
 
 export class ApplyRig {
   readonly hand = new Hand();
+  readonly metrics = new MetricRegistry();
+  readonly applySeconds = this.metrics.histograms("apply", "", [1], ["version", "op", "success"]);
   readonly writer: BackendWriter;
   readonly lessor: Lessor;
   readonly store: KvStore;
@@ -76,6 +80,7 @@ export class ApplyRig {
           return this.#awaited.delete(idLow);
         },
       },
+      times: new ApplyTimes(hand, this.applySeconds),
       onNoSpace: () => this.noSpaceCount++,
     });
   }

@@ -184,6 +184,22 @@ test("an entry answers only where somebody waits, and takes effect everywhere", 
   );
 });
 
+test("rare requests are all timed, frequent ones by samples that stand for the others", () => {
+  const rig = new ApplyRig();
+  for (let i = 0; i < 340; i++) rig.run({ put: { key: utf8("k"), value: utf8("v") } });
+  rig.run({ leaseGrant: { ID: 5n, TTL: 60n } });
+  rig.run({ leaseRevoke: { ID: 6n } });
+  const lines = rig.metrics.text().split("\n");
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith("apply_count")),
+    [
+      'apply_count{op="Put",success="true",version="v3"} 340',
+      'apply_count{op="LeaseGrant",success="true",version="v3"} 1',
+      'apply_count{op="LeaseRevoke",success="false",version="v3"} 1',
+    ],
+  );
+});
+
 test("entries without a change pass: a range, a checkpoint, membership facts", () => {
   const rig = new ApplyRig();
   rig.run(grant(5n, 100n));

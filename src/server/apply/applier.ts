@@ -17,6 +17,7 @@ import type { InternalRequest, TxnRequest } from "../../codec/messages.ts";
 import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../../codec/membership.ts";
 import { decodeCompactionRequest, decodeTxnRequest } from "../../codec/txn.ts";
 import { Writer } from "../../codec/writer.ts";
+import type { ApplyTimes } from "./apply-times.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Cluster } from "../member/cluster.ts";
 import type { KvStore } from "../mvcc/store.ts";
@@ -68,6 +69,7 @@ export interface ApplierParts {
   readonly alarms: AlarmStore;
   readonly quota: Quota;
   readonly waiters: ApplyWaiters;
+  readonly times: ApplyTimes;
   /** An applied request did not fit the quota of this member (semantics.md 11). */
   onNoSpace(): void;
 }
@@ -102,7 +104,7 @@ export class Applier {
   /** Applies one normal entry's data (never empty) and tells whoever waits for it. */
   apply(data: Uint8Array): void {
     const request = decodeInternalRequest(data);
-    const { waiters, store } = this.#parts;
+    const { waiters, store, times } = this.#parts;
     const waiter = request.idHigh === waiters.idHigh ? waiters.get(request.idLow) : undefined;
     this.#decodedTxn = waiter?.request ?? null;
     const result = this.#result;
@@ -110,7 +112,9 @@ export class Applier {
     result.revision = 0;
     result.body.reset();
     result.compaction = null;
+    times.begin(request.field);
     result.error = this.#run(request, waiter === undefined ? null : result.body);
+    times.end(request.field, result.error === null);
     if (result.revision === 0) result.revision = store.currentRevision;
     if (waiter !== undefined) waiters.applied(request.idLow, result);
   }

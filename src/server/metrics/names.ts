@@ -28,6 +28,12 @@ export function createServerMetrics(r: MetricRegistry) {
     leasesGranted: r.counter("etcd_debugging_lease_granted_total", "Leases granted."),
     leasesRevoked: r.counter("etcd_debugging_lease_revoked_total", "Leases revoked."),
     leasesRenewed: r.counter("etcd_debugging_lease_renewed_total", "Renewals by the leader."),
+    applySeconds: r.histograms(
+      "etcd_server_apply_duration_seconds",
+      "Applying a request; frequent kinds are sampled.",
+      doubling(0.0001, 20),
+      ["version", "op", "success"],
+    ),
     turnSeconds: r.histogram(
       "quorate_event_loop_turn_seconds",
       "Time a turn of the event loop was busy.",
