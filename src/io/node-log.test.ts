@@ -17,13 +17,13 @@ afterEach(() => {
 /** What the log file holds after `use`. */
 async function written(
   options: { level: "info" | "debug" | "error"; format: "json" | "console" },
-  use: (log: NodeLog) => void,
+  use: (log: NodeLog) => unknown,
 ): Promise<string> {
   const path = join(folder, "log");
   const log = createNodeLog({ ...options, outputs: [path] }, () => {
     throw new Error("ended");
   });
-  use(log);
+  await use(log);
   await log.close();
   return readFileSync(path, "utf8");
 }
@@ -64,6 +64,18 @@ test("fatal writes its line, then ends the process", async () => {
     assert.throws(() => log.fatal("over"), /ended/);
   });
   assert.equal((JSON.parse(text) as { level: string }).level, "fatal");
+});
+
+test("once settled, a fatal line comes last, however slow the disk", async () => {
+  const text = await written({ level: "info", format: "json" }, async (log) => {
+    for (let i = 0; i < 1000; i++) log.info("line", { i });
+    await log.settled();
+    await log.settled(); // with nothing under way it is there at once
+    assert.throws(() => log.fatal("over"), /ended/);
+  });
+  const lines = text.trim().split("\n");
+  assert.equal(lines.length, 1001);
+  assert.match(lines.at(-1) ?? "", /"level":"fatal"/);
 });
 
 test("close waits for every line, the one being written too", async () => {

@@ -14,6 +14,11 @@ export interface NodeLogOptions {
 }
 
 export interface NodeLog extends Logger {
+  /**
+   * Resolves when everything is written, or its reader is too slow. Before `fatal`, where there is
+   * time for it: no line under way comes behind the last one.
+   */
+  settled(): Promise<void>;
   /** Resolves when everything is written, or its reader is too slow; nothing may follow. */
   close(): Promise<void>;
 }
@@ -38,8 +43,12 @@ export function createNodeLog(options: NodeLogOptions, end = endProcess): NodeLo
   const all: Destination = {
     write: (line) => {
       for (const output of destinations) {
-        if (isEnding) writeNow(output, line);
-        else output.stream.write(line);
+        if (isEnding) {
+          writeNow(output, line);
+        } else {
+          output.isIdle = false;
+          output.stream.write(line);
+        }
       }
     },
     flushSync: () => {
@@ -63,12 +72,15 @@ export function createNodeLog(options: NodeLogOptions, end = endProcess): NodeLo
     },
     fatal: (message, fields) => {
       // A write under way is with another thread, and only time tells that it is done.
-      pause(lastWriteMs);
+      if (!destinations.every((output) => output.isIdle)) pause(lastWriteMs);
       all.flushSync();
       isEnding = true;
       write("fatal", message, fields);
       isEnding = false;
       return end();
+    },
+    settled: async () => {
+      await Promise.all(destinations.map(settle));
     },
     close: async () => {
       await Promise.all(destinations.map(finish));
@@ -107,6 +119,19 @@ function writeNow(output: Output, line: string): void {
 interface Output {
   readonly stream: ReturnType<typeof pino.destination>;
   readonly fd: number;
+  /** Nothing waits and nothing is under way. */
+  isIdle: boolean;
+}
+
+function settle(output: Output): Promise<void> {
+  if (output.isIdle) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, closeMsMax);
+    output.stream.once("drain", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 function finish({ stream }: Output): Promise<void> {
@@ -120,14 +145,18 @@ function finish({ stream }: Output): Promise<void> {
   });
 }
 
-function open(output: string): Output {
-  const fd = output === "default" || output === "stderr" ? 2 : output === "stdout" ? 1 : null;
-  const dest = fd ?? openSync(output, "a", 0o600);
-  const stream = pino.destination({ dest, sync: false, maxLength: pendingBytesMax });
+function open(name: string): Output {
+  const std = name === "default" || name === "stderr" ? 2 : name === "stdout" ? 1 : null;
+  const fd = std ?? openSync(name, "a", 0o600);
+  const stream = pino.destination({ dest: fd, sync: false, maxLength: pendingBytesMax });
+  const output = { stream, fd, isIdle: true };
+  stream.on("drain", () => {
+    output.isIdle = true;
+  });
   stream.on("error", () => {
     // A reader that went away (EPIPE) or a full disk must not stop the server.
   });
-  return { stream, fd: dest };
+  return output;
 }
 
 function flush({ stream }: Output): void {

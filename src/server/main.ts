@@ -115,6 +115,7 @@ async function run(config: ServerConfig, log: NodeLog, start: StartServer): Prom
     server = await start(config, io);
     flushCompileCache(); // now, as a kill leaves no time for it
   } catch (error) {
+    await log.settled();
     // etcd uses this message whatever the cause; tools look for it.
     log.fatal("discovery failed", { error });
   }
