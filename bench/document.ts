@@ -104,7 +104,8 @@ function comparedTable(compared: readonly Compared[]): string {
   return table([...head, "ratio", "etcd p50 / p99 us", "Quorate p50 / p99 us"], rows);
 }
 
-export function renderDocument(results: Results): string {
+/** @param notes what the figures alone do not say: bench/notes.md */
+export function renderDocument(results: Results, notes: string): string {
   const { machine, floor, compared, large } = results;
   const goalRows = goals.map((goal) => goalRow(goal, compared)).filter((row) => row !== undefined);
   const parts = [
@@ -133,6 +134,7 @@ export function renderDocument(results: Results): string {
     ...(large === undefined
       ? []
       : [`## ${large.quorate.keys.toLocaleString("en-US")} keys`, largeTable(large)]),
+    notes.trimEnd(),
   ];
   return `${parts.join("\n\n")}\n`;
 }
