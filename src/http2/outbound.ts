@@ -57,7 +57,11 @@ const bufferBytesFirst = 512;
 const bufferBytesKept = 128 * 1024;
 const bufferRoundBytes = 256 * 1024;
 
-/** Large output buffers, shared by all connections: few have a large answer under way at once. */
+/**
+ * Large output buffers, shared by all connections: few have a large answer under way at once. Kept
+ * in order of size; when the pool is full a larger buffer takes the place of the smallest, or small
+ * ones that fit no answer any more would keep every large one out.
+ */
 export class BufferPool {
   private readonly free: Uint8Array[] = [];
   private readonly countMax: number;
@@ -73,7 +77,10 @@ export class BufferPool {
   }
 
   give(buffer: Uint8Array): void {
-    if (this.free.length < this.countMax) this.free.push(buffer);
+    const { free } = this;
+    const at = free.findIndex((other) => other.length >= buffer.length);
+    free.splice(at < 0 ? free.length : at, 0, buffer);
+    if (free.length > this.countMax) free.shift();
   }
 }
 
