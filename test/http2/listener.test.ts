@@ -50,7 +50,7 @@ function echo(target: string, credentials = grpc.credentials.createInsecure()): 
   // On a busy machine a client may miss a server's short bounds: it tries again.
   const metadata = new grpc.Metadata({ waitForReady: true });
   return new Promise((resolve) => {
-    const options = { deadline: Date.now() + 30_000 };
+    const options = { deadline: Date.now() + 10_000 };
     const body = Buffer.from("hello");
     const path = "/echo.Echo/Unary";
     client.makeUnaryRequest(path, same, same, body, metadata, options, (error, answer) => {
