@@ -160,3 +160,63 @@ test("close waits for the write under way", () => {
   world.settle();
   assert.equal(isClosed, true);
 });
+
+test("a log that begins behind a snapshot forgets what was before, also after a restart", () => {
+  const world = new WalWorld(1);
+  const opened = world.mustOpen();
+  append(world, opened.wal, [entry(1, 1, 10), entry(2, 1, 10), entry(3, 1, 10)]);
+  world.settle();
+  world.run(() => {
+    opened.wal.beginBehind(40, 3, hardState(3, 40));
+    opened.wal.append(hardState(3, 40), [entry(41, 3, 10), entry(42, 3, 10)]);
+  });
+  world.settle();
+  assert.equal(opened.wal.lastIndex, 42);
+  world.crash();
+  const again = world.mustOpen();
+  assert.deepEqual(again.base, { index: 40, term: 3 });
+  assert.deepEqual([again.firstIndex, again.lastIndex], [41, 42]);
+  assert.deepEqual(plain(again.entries), plain([entry(41, 3, 10), entry(42, 3, 10)]));
+  assert.deepEqual(again.hardState, hardState(3, 40));
+});
+
+test("entries that wait are dropped by the beginning behind a snapshot", () => {
+  const world = new WalWorld(1);
+  const { wal } = world.mustOpen({ inlineEntriesMax: 0 });
+  world.run(() => {
+    wal.append(hardState(1, 0), [entry(1, 1, 10)]); // under way
+    wal.append(hardState(1, 0), [entry(2, 1, 10)]); // waits
+    wal.beginBehind(9, 2, hardState(2, 9));
+    wal.append(hardState(2, 9), [entry(10, 2, 10)]);
+    wal.append(hardState(2, 9), [entry(10, 3, 10), entry(11, 3, 10)]);
+  });
+  world.settle();
+  world.crash();
+  const again = world.mustOpen();
+  assert.deepEqual(again.base, { index: 9, term: 2 });
+  assert.deepEqual(plain(again.entries), plain([entry(10, 3, 10), entry(11, 3, 10)]));
+});
+
+test("segments before a snapshot leave like any other", () => {
+  const world = new WalWorld(1);
+  const { wal } = world.mustOpen();
+  for (let index = 1; index <= 30; index++) {
+    append(world, wal, [entry(index, 1, 500)]);
+    world.settle();
+  }
+  world.run(() => {
+    wal.beginBehind(100, 2, hardState(2, 100));
+  });
+  world.settle();
+  for (let index = 101; index <= 130; index++) {
+    append(world, wal, [entry(index, 2, 500)]);
+    world.settle();
+  }
+  wal.releaseTo(130);
+  world.settle();
+  world.crash();
+  const again = world.mustOpen();
+  assert.ok(again.firstIndex > 101);
+  assert.equal(again.base, null);
+  assert.equal(again.lastIndex, 130);
+});

@@ -9,7 +9,8 @@ import type { Entry, EntryType, HardState } from "../../raft/types.ts";
 // WF3  Checksums start from the WAL's own random number: data sent by a client cannot pass for a
 //      frame.
 
-export const walVersion = 1;
+/** 2: a log may begin behind a snapshot ({@link snapshotMark}). */
+export const walVersion = 2;
 /** @forTests */
 export const sectorBytes = 512;
 const frameHeaderBytes = 72;
@@ -90,8 +91,29 @@ export function decodeSegmentHeader(bytes: Uint8Array, checksum: Checksum): Segm
   };
 }
 
+/**
+ * Type of the one record in a frame that says: the log goes on behind a snapshot of this index and
+ * term, and nothing before it is part of the log. Raft's own entry types are lower.
+ */
+export const snapshotMark = 255;
+
+/** An entry, or the mark of a snapshot, which has no data. */
+export type Record = Omit<Entry, "type"> & { readonly type: EntryType | typeof snapshotMark };
+
+/** The mark in the intact frame at `at`; null if the frame holds entries. */
+export function decodeSnapshotMark(
+  bytes: Uint8Array,
+  at: number,
+  header: FrameHeader,
+): { readonly index: number; readonly term: number } | null {
+  if (header.entryCount !== 1 || header.payloadBytes !== entryHeaderBytes) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at + frameHeaderBytes);
+  if (view.getUint32(4, true) !== snapshotMark) return null;
+  return { index: header.firstIndex, term: getSafe(view, 8) };
+}
+
 /** Bytes of an entry inside a frame. */
-export function entryBytes(entry: Entry): number {
+export function entryBytes(entry: Record): number {
   return entryHeaderBytes + entry.data.length;
 }
 
@@ -107,7 +129,7 @@ export interface FrameContent {
   readonly hardState: HardState;
   /** Index of the first entry, or of the next one if there are none. */
   readonly firstIndex: number;
-  readonly entries: readonly Entry[];
+  readonly entries: readonly Record[];
 }
 
 /**

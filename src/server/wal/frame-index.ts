@@ -48,6 +48,11 @@ export class FrameIndex {
     return this.#places[position];
   }
 
+  /** Forgets everything: the log begins anew. */
+  clear(): void {
+    this.#places = [];
+  }
+
   /** Forgets the frames of segments before `segment`. */
   dropBefore(segment: number): void {
     const keep = this.#places.findIndex((place) => place.segment >= segment);

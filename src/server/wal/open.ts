@@ -60,6 +60,8 @@ export interface OpenedWal {
   /** The first and last index in the log; last = first - 1 if it is empty. */
   readonly firstIndex: number;
   readonly lastIndex: number;
+  /** The snapshot that the log begins behind, if a snapshot's mark is still in it. */
+  readonly base: { readonly index: number; readonly term: number } | null;
   readonly isNew: boolean;
   /** An unfinished write at the end was dropped. */
   readonly isTailTorn: boolean;
@@ -279,6 +281,7 @@ class Opening {
       entries: recovery.entries,
       firstIndex: recovery.firstIndex,
       lastIndex,
+      base: recovery.base,
       isNew,
       isTailTorn: recovery.isTailTorn,
     });

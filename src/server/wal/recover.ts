@@ -1,6 +1,12 @@
 import type { Checksum } from "../../base/ports.ts";
 import type { Entry, HardState } from "../../raft/types.ts";
-import { decodeEntries, decodeSegmentHeader, readFrame, readFrameHeader } from "./format.ts";
+import {
+  decodeEntries,
+  decodeSegmentHeader,
+  decodeSnapshotMark,
+  readFrame,
+  readFrameHeader,
+} from "./format.ts";
 import type { FrameHeader, SegmentHeader } from "./format.ts";
 import { FrameIndex } from "./frame-index.ts";
 import type { SegmentName } from "./names.ts";
@@ -34,6 +40,8 @@ export class Recovery {
   lastIndex = 0;
   /** The first index in the log; lastIndex + 1 when it holds none. */
   firstIndex = 0;
+  /** The snapshot the log begins behind; null when it begins with an entry. */
+  base: { readonly index: number; readonly term: number } | null = null;
   nextSequence = 0;
   chain = 0;
   /** Where the next frame goes in the newest segment. */
@@ -149,7 +157,8 @@ export class Recovery {
     if (header.chain !== this.chain) {
       throw this.#corrupt(file, `the frame at ${at} does not follow the frame before it`);
     }
-    if (header.firstIndex > this.lastIndex + 1) {
+    const mark = decodeSnapshotMark(bytes, at, header);
+    if (mark === null && header.firstIndex > this.lastIndex + 1) {
       throw this.#corrupt(
         file,
         `the frame at ${at} starts at index ${header.firstIndex} after index ${this.lastIndex}`,
@@ -159,8 +168,15 @@ export class Recovery {
     this.chain = header.headerCrc;
     this.hardState = header.hardState;
     if (header.entryCount === 0) return;
+    if (mark !== null) {
+      this.#beginBehind(mark);
+      return;
+    }
     // Entries of segments that have left may have been replaced by this frame.
-    this.firstIndex = Math.min(this.firstIndex, header.firstIndex);
+    if (header.firstIndex < this.firstIndex) {
+      this.firstIndex = header.firstIndex;
+      this.base = null;
+    }
     const { keepFrom } = this.#options;
     const lastIndex = header.firstIndex + header.entryCount - 1;
     this.frames.add({ segment, at, bytes: size, firstIndex: header.firstIndex, lastIndex });
@@ -170,6 +186,14 @@ export class Recovery {
       for (const entry of decodeEntries(bytes, at, header, keepFrom)) kept.push(entry);
     }
     this.lastIndex = lastIndex;
+  }
+
+  #beginBehind(mark: { readonly index: number; readonly term: number }): void {
+    this.base = mark;
+    this.firstIndex = mark.index + 1;
+    this.lastIndex = mark.index;
+    this.entries = [];
+    this.frames.clear();
   }
 
   /** A newer frame behind the end: then the end is damage, not a write that was cut short (RC3). */

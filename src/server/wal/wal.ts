@@ -1,7 +1,7 @@
 import { assert } from "../../base/assert.ts";
 import type { Checksum, Disk, Done, File } from "../../base/ports.ts";
 import type { Entry, HardState } from "../../raft/types.ts";
-import { decodeEntries, encodeFrame, entryBytes } from "./format.ts";
+import { decodeEntries, encodeFrame, entryBytes, snapshotMark, type Record } from "./format.ts";
 import {
   frameBytes,
   readFrame,
@@ -86,7 +86,7 @@ export class Wal {
   #lastIndex: number;
   #writtenLastIndex: number;
   #hardState: HardState;
-  #pending: Entry[] = [];
+  #pending: Record[] = [];
   #isHardStatePending = false;
   #ticket = 0;
   #durableTicket = 0;
@@ -144,6 +144,16 @@ export class Wal {
     const ticket = this.#ticket;
     this.#write();
     return ticket;
+  }
+
+  /**
+   * The log goes on behind a snapshot: every entry before this call is no part of it any more.
+   * Returns the ticket as append does.
+   */
+  beginBehind(index: number, term: number, hardState: HardState | null): number {
+    this.#pending = [{ type: snapshotMark, term, index, data: noData }];
+    this.#lastIndex = index;
+    return this.append(hardState, []);
   }
 
   /** A hard state of which only the commit index is new: it travels with the next append. */
@@ -215,7 +225,9 @@ export class Wal {
     const first = entries[0]!.index;
     assert(first <= this.#lastIndex + 1, () => `WAL gap: ${this.#lastIndex} then ${first}`);
     // What waits and is replaced need not be written; what is under way stays.
-    while (this.#pending.length > 0 && this.#pending[this.#pending.length - 1]!.index >= first) {
+    for (let last = this.#pending.length - 1; last >= 0; last--) {
+      const waiting = this.#pending[last]!;
+      if (waiting.index < first || waiting.type === snapshotMark) break;
       this.#pending.pop();
     }
     for (const entry of entries) this.#pending.push(entry);
@@ -233,6 +245,7 @@ export class Wal {
       if (count > 0 && bytes > frameBytesMax) break;
       payloadBytes = bytes;
       count++;
+      if (entry.type === snapshotMark) break; // the mark is alone in its frame
     }
     const total = frameBytes(payloadBytes, this.#paddingBytes);
     if (this.#end + total > this.#segments[this.#segments.length - 1]!.bytes) {
@@ -246,7 +259,7 @@ export class Wal {
     this.#writeFrame(entries, total, isAll ? this.#ticket : this.#durableTicket);
   }
 
-  #writeFrame(entries: readonly Entry[], total: number, ticket: number): void {
+  #writeFrame(entries: readonly Record[], total: number, ticket: number): void {
     const frame = this.#encode(entries, total);
     const at = this.#end;
     const segment = this.#segments[this.#segments.length - 1]!;
@@ -259,7 +272,8 @@ export class Wal {
         return;
       }
       segment.frames++;
-      if (entries.length > 0) {
+      if (entries[0]?.type === snapshotMark) this.#frames.clear();
+      else if (entries.length > 0) {
         const firstIndex = entries[0]!.index;
         const lastIndex = entries[entries.length - 1]!.index;
         this.#frames.add({ segment: segment.segment, at, bytes: total, firstIndex, lastIndex });
@@ -300,7 +314,7 @@ export class Wal {
     this.#options.observeWrite?.(durationMs);
   }
 
-  #encode(entries: readonly Entry[], total: number): Uint8Array {
+  #encode(entries: readonly Record[], total: number): Uint8Array {
     if (this.#buffer.length < total || this.#buffer.length > bufferBytesKept) {
       let size = bufferBytesMin;
       while (size < total) size *= 2;
@@ -411,5 +425,6 @@ export class Wal {
   }
 }
 
+const noData = new Uint8Array(0);
 const bufferBytesMin = 64 * 1024;
 const bufferBytesKept = 4 * 1024 * 1024;
