@@ -30,7 +30,7 @@ export interface StartNodeOptions extends NodeOptions {
   readonly bootstrap: () => readonly { change: ConfChange; data: Uint8Array }[];
   /** Told how long each durable write of the WAL took, in milliseconds. */
   readonly observeWalWrite?: (durationMs: number) => void;
-  readonly walSettings?: Partial<WalSettings>;
+  readonly walSettings?: Partial<WalSettings> | undefined;
   readonly storageLimits?: MemoryStorageLimits;
 }
 

@@ -1,0 +1,217 @@
+// CO1  Nothing is served before the member has published itself and everything committed is
+//      applied.
+// CO2  The WAL lets entries go only behind a durable backend commit that contains them.
+// CO3  A failed disk write ends the process: no answer is given after it.
+
+import type { Logger } from "../base/log.ts";
+import type { Checksum, Clock, Disk, Random, Turn } from "../base/ports.ts";
+import { decodeConfChange } from "../codec/conf-change.ts";
+import { encodeLeaseIdRequest } from "../codec/lease.ts";
+import { Writer } from "../codec/writer.ts";
+import { ConfChangeType } from "../raft/message.ts";
+import type { Entry, SoftState } from "../raft/types.ts";
+import { Applier } from "./apply/applier.ts";
+import { ApplyTimes } from "./apply/apply-times.ts";
+import { requestField } from "./apply/fields.ts";
+import { Quota } from "./apply/quota.ts";
+import type { Backend } from "./backend/backend.ts";
+import { bootstrapChanges } from "./bootstrap.ts";
+import type { ServerConfig } from "./config/config.ts";
+import { decodeMember, type Member } from "./member/member.ts";
+import type { MemberMetrics } from "./member-metrics.ts";
+import type { ImageFile } from "./mvcc/image-blocks.ts";
+import type { Node } from "./node.ts";
+import { RaftProposer } from "./proposer.ts";
+import { publish } from "./publish.ts";
+import { SpaceGuard } from "./space-guard.ts";
+import { createNode, type StartNodeOptions } from "./start-node.ts";
+import { loadState, writeConfState, writeFirstRows, type State } from "./state.ts";
+
+/** Everything a member needs from outside; nothing else reaches it. */
+export interface CoreParts {
+  readonly config: ServerConfig;
+  readonly ids: { readonly clusterId: bigint; readonly localId: bigint };
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly checksum: Checksum;
+  readonly disk: Disk;
+  readonly walDirectory: string;
+  readonly walSettings?: StartNodeOptions["walSettings"];
+  readonly backend: Backend;
+  readonly imageFile: ImageFile;
+  readonly metrics: MemberMetrics;
+  /** Bound of rows that are not durable yet, in bytes. */
+  readonly overlayBytesMax: number;
+  /** The members of a new cluster; asked for only when the log is empty. */
+  readonly newMembers: () => readonly Member[];
+  /** The member cannot go on and must end (CO3). */
+  readonly fatal: (error: Error) => void;
+}
+
+/** One member without its listeners: the log, the state machine, and what connects them. */
+export class ServerCore {
+  readonly state: State;
+  readonly node: Node;
+  readonly proposer: RaftProposer;
+  readonly guard: SpaceGuard;
+  readonly #parts: CoreParts;
+  readonly #applier: Applier;
+  #isClosing = false;
+  #usedBytes: number;
+
+  /** Reads the backend and the log. `done` gets the core, not yet running, or why there is none. */
+  static open(
+    parts: CoreParts,
+    done: (error: Error | null, core: ServerCore | null) => void,
+  ): void {
+    // The node calls back only after start(), when the core is there.
+    const target: { core: ServerCore | null } = { core: null };
+    const state = loadState({
+      ...parts,
+      fail: parts.fatal,
+      proposeRevoke: (id) => target.core?.proposeRevoke(id),
+    });
+    parts.log.info("kvstore restored", { "current-rev": state.store.currentRevision });
+    const { config, ids } = parts;
+    createNode(
+      {
+        ...parts,
+        clusterId: ids.clusterId,
+        memberId: ids.localId,
+        tickMs: config.heartbeatIntervalMs,
+        electionTicks: Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs),
+        applied: state.applied,
+        confState: state.confState,
+        bootstrap: () => bootstrapChanges(parts.newMembers()),
+        slowApplyMs: config.warningApplyDurationMs,
+        apply: (entry) => target.core!.apply(entry),
+        applyConfChange: (entry) => target.core!.applyConfChange(entry),
+        leaderChanged: (leadership) => target.core!.leaderChanged(leadership),
+      },
+      (error, started) => {
+        if (error === null) target.core = new ServerCore(parts, state, started.node);
+        else state.writer.close();
+        done(error, target.core);
+      },
+    );
+  }
+
+  private constructor(parts: CoreParts, state: State, node: Node) {
+    this.#parts = parts;
+    this.state = state;
+    this.node = node;
+    const { backend, config, clock, metrics } = parts;
+    const { writer, store, lessor, cluster, alarms } = state;
+    // Durable with the first entry: a crash before that leaves them to the next start.
+    if (state.applied.index === 0) writeFirstRows(writer);
+    this.proposer = new RaftProposer({
+      node,
+      requestBytesMax: config.maxRequestBytes,
+      overlayBytes: () => writer.overlayBytes,
+      overlayBytesMax: parts.overlayBytesMax,
+    });
+    this.#usedBytes = backend.size().inUse;
+    const limit = config.quotaBackendBytes;
+    const quota = new Quota(
+      limit === Infinity ? 0 : limit,
+      () => this.#usedBytes + writer.overlayBytes,
+    );
+    this.guard = new SpaceGuard({
+      ...{ quota, alarms, proposer: this.proposer, localId: cluster.localId },
+    });
+    this.#applier = new Applier({
+      ...{ store, lessor, cluster, alarms, quota, waiters: node.proposals },
+      times: new ApplyTimes(clock, metrics.server.applySeconds),
+      onNoSpace: () => {
+        this.guard.raise();
+      },
+    });
+    writer.addListener({
+      durable: (_batch, index) => {
+        this.#usedBytes = backend.size().inUse;
+        if (!this.#isClosing) node.releaseTo(index); // CO2
+        this.proposer.resume();
+      },
+    });
+    metrics.connect({ state, backend, node });
+  }
+
+  /** Begins to run; `published` is called once, when the cluster knows this member (CO1). */
+  start(published: () => void): void {
+    this.#whenLeading = () => {
+      this.#whenLeading = null;
+      const { log, clock, config } = this.#parts;
+      publish({
+        ...{ cluster: this.state.cluster, log, clock, proposer: this.proposer },
+        name: config.name,
+        clientUrls: config.advertiseClientUrls.map((url) => url.text),
+        done: published,
+      });
+    };
+    this.node.start();
+  }
+
+  /** Nothing is proposed any more, then nothing read, then what was applied is made durable. */
+  stop(done: () => void): void {
+    this.#isClosing = true;
+    const { state, node } = this;
+    node.stop(() => {
+      state.lessor.demote();
+      state.store.close();
+      state.writer.commit(() => {
+        state.saveImage();
+        state.writer.close();
+        done();
+      });
+    });
+  }
+
+  apply(entry: Entry): void {
+    // A new leader's first entry is empty.
+    if (entry.data.length > 0) this.#applier.apply(entry.data);
+    this.state.writer.applied(entry.index, entry.term);
+  }
+
+  applyConfChange(entry: Entry): void {
+    const { cluster, writer } = this.state;
+    const change = decodeConfChange(entry.data);
+    if (change.type === ConfChangeType.addNode) {
+      const member = decodeMember(new TextDecoder().decode(change.context));
+      cluster.add(member);
+      this.#parts.log.info("added member", {
+        "cluster-id": cluster.id.toString(16),
+        "local-member-id": cluster.localId.toString(16),
+        "added-peer-id": member.id.toString(16),
+        "added-peer-peer-urls": member.peerUrls,
+      });
+    }
+    const type = change.type as ConfChangeType;
+    writeConfState(writer, this.node.applyConfChange({ type, nodeId: change.nodeId }));
+    writer.applied(entry.index, entry.term);
+  }
+
+  leaderChanged(leadership: SoftState): void {
+    const { lessor } = this.state;
+    const { config, metrics } = this.#parts;
+    if (leadership.leader !== 0n) metrics.server.leaderChanges.value++;
+    if (leadership.role !== "leader") {
+      lessor.demote();
+      return;
+    }
+    lessor.promote(config.electionTimeoutMs);
+    this.#whenLeading?.();
+  }
+
+  #whenLeading: (() => void) | null = null;
+
+  proposeRevoke(id: bigint): void {
+    const out = new Writer(16);
+    encodeLeaseIdRequest(out, id);
+    this.proposer.propose(requestField.leaseRevoke, out.view(), nobody);
+  }
+}
+
+/** The lessor proposes again if the lease is still there. */
+const nobody = { applied: () => undefined, failed: () => undefined };

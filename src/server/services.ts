@@ -1,0 +1,108 @@
+/** Every gRPC method of a member, on top of its core. No sockets. */
+
+import { errNoLeader } from "../base/etcd-errors.ts";
+import { grpcCode } from "../base/grpc-code.ts";
+import type { Logger } from "../base/log.ts";
+import type { Clock, Random, Turn } from "../base/ports.ts";
+import { HeaderCodec } from "../codec/header.ts";
+import { DecodeError } from "../codec/reader.ts";
+import type { GrpcCall, GrpcMethod } from "../http2/types.ts";
+import { leaseGrantCost } from "./apply/quota.ts";
+import type { Backend } from "./backend/backend.ts";
+import type { ServerConfig } from "./config/config.ts";
+import type { ServerCore } from "./core.ts";
+import type { Node } from "./node.ts";
+import { Answers } from "./rpc/answers.ts";
+import { createClusterService } from "./rpc/cluster.ts";
+import { createHealthService } from "./rpc/health.ts";
+import { createKvService } from "./rpc/kv.ts";
+import { createLeaseService } from "./rpc/lease.ts";
+import { createMaintenanceService } from "./rpc/maintenance.ts";
+import { createWatchService } from "./rpc/watch.ts";
+
+export interface ServiceParts {
+  readonly config: ServerConfig;
+  readonly io: {
+    readonly clock: Clock;
+    readonly turn: Turn;
+    readonly random: Random;
+    readonly log: Logger;
+  };
+  readonly core: ServerCore;
+  readonly backend: Backend;
+}
+
+/** Malformed messages and `hasleader` are handled alike for all of them. */
+export function createServices(parts: ServiceParts): GrpcMethod[] {
+  return createMethods(parts).map((method) => guarded(method, parts.core.node));
+}
+
+function createMethods(parts: ServiceParts): GrpcMethod[] {
+  const { config, io, backend } = parts;
+  const { state, node, proposer, guard } = parts.core;
+  const { store, cluster, lessor, alarms, watchable } = state;
+  const header = new HeaderCodec(cluster.id, cluster.localId);
+  const raftTerm = (): number => node.term;
+  const answers = new Answers(header, raftTerm);
+  const reads = node.gate;
+  const currentRevision = (): number => store.currentRevision;
+  return [
+    ...createKvService({
+      ...{ store, proposer, reads, answers, turn: io.turn },
+      txnState: {
+        get currentRevision() {
+          return store.currentRevision;
+        },
+        get compactRevision() {
+          return store.compactRevision;
+        },
+        leaseExists: (lease) => lessor.exists(lease),
+      },
+      checkQuota: (costBytes) => guard.check(costBytes),
+      txnOpsMax: config.maxTxnOps,
+      requestBytesMax: config.maxRequestBytes,
+    }),
+    ...createWatchService({
+      ...{ store: watchable, header, raftTerm, clock: io.clock, random: io.random.fork("watch") },
+      progressNotifyIntervalMs: config.watchProgressNotifyIntervalMs,
+    }),
+    ...createLeaseService({
+      ...{ lessor, proposer, reads, answers, currentRevision, random: io.random.fork("lease") },
+      checkQuota: () => guard.check(leaseGrantCost()),
+    }),
+    ...createClusterService({ cluster, reads, answers }),
+    ...createMaintenanceService({
+      ...{ store, backend, node, alarms, proposer, answers, log: io.log },
+      quotaBytes: config.quotaBackendBytes === Infinity ? -1 : config.quotaBackendBytes,
+    }),
+    ...createHealthService(),
+  ];
+}
+
+function guarded(method: GrpcMethod, node: Node): GrpcMethod {
+  const isStream = method.clientStreaming || method.serverStreaming;
+  // grpc-go words the same failure differently for streams.
+  const prefix = isStream
+    ? "grpc: failed to unmarshal the received message"
+    : "grpc: error unmarshalling request";
+  // The service learns of it as of any call that ends without its doing.
+  const refuse = (call: GrpcCall, code: number, message: string): void => {
+    call.finish(code, message);
+    if (isStream) method.cancelled?.(call);
+  };
+  return {
+    ...method,
+    message(call, bytes) {
+      if (node.leader === 0n && call.metadata("hasleader") === "true") {
+        refuse(call, errNoLeader.code, errNoLeader.message);
+        return;
+      }
+      try {
+        method.message(call, bytes);
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        refuse(call, grpcCode.internal, `${prefix}: ${error.message}`);
+      }
+    },
+  };
+}
