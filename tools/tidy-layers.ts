@@ -9,6 +9,7 @@ const base = "src/base/";
 const codec = "src/codec/";
 const http2 = "src/http2/";
 const raft = "src/raft/";
+const bbolt = "src/bbolt/";
 const server = (name: string): string => `src/server/${name}/`;
 /** Types between modules. */
 const contract = "src/server/mvcc/types.ts";
@@ -22,21 +23,24 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   [codec]: [base],
   [http2]: [base],
   [raft]: [base],
+  [bbolt]: [base],
   "src/gen/": [],
   // Adapters see the port they implement, and nothing that decides.
   "src/io/": [base],
   [server("config")]: [base],
-  [server("backend")]: [base],
+  [server("backend")]: [base, bbolt],
   [server("wal")]: [base, raft],
   [server("mvcc")]: rows,
   [server("lease")]: [...rows, contract],
   [server("member")]: rows,
   [server("metrics")]: [base, server("backend")],
+  // Types and the settings' names of raft only: what a snapshot says about itself.
+  [server("snapshot")]: [base, raft, server("backend"), server("member")],
   [server("apply")]: state,
   [server("http")]: [base, http2, server("metrics")],
-  [server("rpc")]: [...node, ...state, http2, server("apply")],
+  [server("rpc")]: [...node, ...state, http2, server("apply"), server("snapshot")],
   // The member's core and the composition root; only what `doors` names meets src/io.
-  "src/server/": [base, codec, http2, raft, "src/server/"],
+  "src/server/": [base, bbolt, codec, http2, raft, "src/server/"],
   "src/main.ts": ["src/base/", "src/server/", "src/io/"],
   "tools/": ["src/"],
   "bench/": ["src/", "test/", "tools/"],
