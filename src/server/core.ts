@@ -6,17 +6,15 @@
 import type { Logger } from "../base/log.ts";
 import type { Checksum, Clock, Disk, Random, Turn } from "../base/ports.ts";
 import { decodeConfChange } from "../codec/conf-change.ts";
-import { encodeLeaseIdRequest } from "../codec/lease.ts";
-import { Writer } from "../codec/writer.ts";
 import { ConfChangeType } from "../raft/message.ts";
 import type { Entry, SoftState } from "../raft/types.ts";
 import { Applier } from "./apply/applier.ts";
 import { ApplyTimes } from "./apply/apply-times.ts";
-import { requestField } from "./apply/fields.ts";
 import { Quota } from "./apply/quota.ts";
 import type { Backend } from "./backend/backend.ts";
 import { bootstrapChanges } from "./bootstrap.ts";
 import type { ServerConfig } from "./config/config.ts";
+import { LeaseExpiry } from "./lease-expiry.ts";
 import { decodeMember, type Member } from "./member/member.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
 import type { ImageFile } from "./mvcc/image-blocks.ts";
@@ -58,6 +56,7 @@ export class ServerCore {
   readonly guard: SpaceGuard;
   readonly #parts: CoreParts;
   readonly #applier: Applier;
+  readonly #expiry: LeaseExpiry;
   #isClosing = false;
   #usedBytes: number;
 
@@ -71,7 +70,9 @@ export class ServerCore {
     const state = loadState({
       ...parts,
       fail: parts.fatal,
-      proposeRevoke: (id) => target.core?.proposeRevoke(id),
+      proposeRevoke: (id) => {
+        target.core!.#expiry.expired(id);
+      },
     });
     parts.log.info("kvstore restored", { "current-rev": state.store.currentRevision });
     const { config, ids } = parts;
@@ -112,6 +113,7 @@ export class ServerCore {
       overlayBytes: () => writer.overlayBytes,
       overlayBytesMax: parts.overlayBytesMax,
     });
+    this.#expiry = new LeaseExpiry({ node, proposer: this.proposer, turn: parts.turn });
     this.#usedBytes = backend.size().inUse;
     const limit = config.quotaBackendBytes;
     const quota = new Quota(
@@ -205,13 +207,4 @@ export class ServerCore {
   }
 
   #whenLeading: (() => void) | null = null;
-
-  proposeRevoke(id: bigint): void {
-    const out = new Writer(16);
-    encodeLeaseIdRequest(out, id);
-    this.proposer.propose(requestField.leaseRevoke, out.view(), nobody);
-  }
 }
-
-/** The lessor proposes again if the lease is still there. */
-const nobody = { applied: () => undefined, failed: () => undefined };

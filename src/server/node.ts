@@ -143,6 +143,12 @@ export class Node {
     return this.#proposed(this.#raft.propose(data));
   }
 
+  /** As propose, past the bound on what waits to be applied: for the member's own requests. */
+  proposeFirst(data: Uint8Array): EtcdError | null {
+    if (this.#isStopped) return errStopped;
+    return this.#proposed(this.#raft.propose(data));
+  }
+
   /** As propose, for an encoded ConfChange. One at a time: refused while another is not applied. */
   proposeConfChange(data: Uint8Array): EtcdError | null {
     if (this.#isStopped) return errStopped;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EtcdError } from "../base/etcd-errors.ts";
-import { errNoLeader } from "../base/etcd-errors.ts";
+import { errNoLeader, errRequestTooManyRequests } from "../base/etcd-errors.ts";
 import { decodeInternalRequest } from "../codec/internal.ts";
 import { requestField } from "./apply/fields.ts";
 import { Proposals } from "./proposals.ts";
@@ -24,6 +24,10 @@ class World {
       propose: (data) => {
         if (this.error === null) this.entries.push(decodeInternalRequest(data).body[0]!);
         return this.error;
+      },
+      proposeFirst: (data) => {
+        this.entries.push(decodeInternalRequest(data).body[0]!);
+        return null;
       },
     },
     requestBytesMax: 32 * mib,
@@ -52,6 +56,16 @@ test("proposals wait in order while the backend is behind", () => {
   world.propose(4);
   assert.deepEqual(world.entries, [1, 2, 3, 4]);
   assert.deepEqual(world.told, []);
+});
+
+test("what the member itself proposes does not wait behind clients (etcd #20492)", () => {
+  const world = new World();
+  world.overlayBytes = 11;
+  world.propose(1);
+  world.error = errRequestTooManyRequests;
+  const waiter = { applied: () => undefined, failed: () => undefined };
+  world.proposer.proposeNow(requestField.leaseRevoke, new Uint8Array([7]), waiter);
+  assert.deepEqual(world.entries, [7]);
 });
 
 test("a waiting proposal times out, and is not proposed afterwards", () => {
