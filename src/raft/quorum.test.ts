@@ -3,6 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { jointCommitted, jointVote, majority, majorityCommitted, majorityVote } from "./quorum.ts";
 
+const numRuns = Number(process.env["QUORATE_PROPERTY_RUNS"] ?? 20_000);
+
 const voters = fc.uniqueArray(fc.bigInt({ min: 1n, max: 9n }), { maxLength: 7 });
 const matches = fc.array(fc.nat(12), { minLength: 10, maxLength: 10 });
 const votes = fc.array(fc.constantFrom(true, false, undefined), { minLength: 10, maxLength: 10 });
@@ -54,7 +56,7 @@ test("the committed index is what brute force finds, simple and joint", () => {
       Math.min(bruteCommitted(incoming, matchOf), bruteCommitted(outgoing, matchOf)),
     );
   });
-  fc.assert(property, { numRuns: 2000 });
+  fc.assert(property, { numRuns });
 });
 
 test("a vote is decided as soon as no missing vote can change it", () => {
@@ -69,5 +71,5 @@ test("a vote is decided as soon as no missing vote can change it", () => {
     const isComplete = [...incoming, ...outgoing].every((id) => voteOf(id) !== undefined);
     if (isComplete) assert.equal(joint, expected);
   });
-  fc.assert(property, { numRuns: 2000 });
+  fc.assert(property, { numRuns });
 });
