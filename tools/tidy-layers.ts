@@ -32,11 +32,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   [server("wal")]: [base, raft],
   [server("mvcc")]: rows,
   [server("lease")]: [...rows, contract],
-  [server("member")]: rows,
+  [server("member")]: [...rows, "src/server/config/urls.ts", "src/server/peer/peer-port.ts"],
   [server("metrics")]: [base, server("backend")],
   // Types and the settings' names of raft only: what a snapshot says about itself.
   [server("snapshot")]: [base, raft, server("backend"), server("member")],
   [server("apply")]: state,
+  [server("peer")]: [base, codec, raft],
   [server("http")]: [base, http2, server("metrics")],
   [server("rpc")]: [...node, ...state, http2, server("apply"), server("snapshot")],
   // The member's core and the composition root; only what `doors` names meets src/io.
@@ -58,6 +59,8 @@ const nodeAllowed = [
   ...doors,
   "src/server/client-port.ts",
   "src/server/rpc/",
+  "src/server/peer/dialer",
+  "src/server/peer/listener",
   "src/server/backend/lmdb",
 ];
 

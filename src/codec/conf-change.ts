@@ -4,10 +4,17 @@ import { emptyBytes } from "../base/bytes.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
+export const confChangeType = {
+  addNode: 0,
+  removeNode: 1,
+  updateNode: 2,
+  addLearnerNode: 3,
+} as const;
+
 export interface ConfChangeEntry {
   /** The request id its proposer waits on. */
   readonly id: bigint;
-  /** 0 add, 1 remove, 2 update, 3 add learner. */
+  /** One of {@link confChangeType}. */
   readonly type: number;
   readonly nodeId: bigint;
   /** etcd's JSON of the member. */

@@ -60,3 +60,21 @@ export function decodeClusterVersionSet(bytes: Uint8Array): string {
   }
   return version;
 }
+
+/** membershippb.DowngradeInfoSetRequest. */
+export interface DowngradeInfoSet {
+  readonly isEnabled: boolean;
+  readonly version: string;
+}
+
+export function decodeDowngradeInfoSet(bytes: Uint8Array): DowngradeInfoSet {
+  const r = new Reader(bytes);
+  let isEnabled = false;
+  let version = "";
+  while (r.next()) {
+    if (r.tag === 0x08) isEnabled = r.bool();
+    else if (r.tag === 0x12) version = r.string();
+    else r.skip();
+  }
+  return { isEnabled, version };
+}

@@ -3,10 +3,10 @@
 // CO2  The WAL lets entries go only behind a durable backend commit that contains them.
 // CO3  A failed disk write ends the process: no answer is given after it.
 
+import { emptyBytes } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import type { Checksum, Clock, Disk, Random, Turn } from "../base/ports.ts";
-import { decodeConfChange } from "../codec/conf-change.ts";
-import { ConfChangeType } from "../raft/message.ts";
+import type { ConfChangeType } from "../raft/message.ts";
 import type { Entry, SoftState } from "../raft/types.ts";
 import { Applier } from "./apply/applier.ts";
 import { ApplyTimes } from "./apply/apply-times.ts";
@@ -15,12 +15,15 @@ import type { Backend } from "./backend/backend.ts";
 import { bootstrapChanges } from "./bootstrap.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { LeaseExpiry } from "./lease-expiry.ts";
-import { decodeMember, type Member } from "./member/member.ts";
+import type { Cluster } from "./member/cluster.ts";
+import type { Member } from "./member/member.ts";
+import type { Sha1 } from "./member/member-id.ts";
+import type { ClusterStatus } from "./member/membership.ts";
+import { MemberLife, type MemberLifeParts } from "./member-life.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
 import type { ImageFile } from "./mvcc/image-blocks.ts";
 import type { Node } from "./node.ts";
 import { RaftProposer } from "./proposer.ts";
-import { publish } from "./publish.ts";
 import { SpaceGuard } from "./space-guard.ts";
 import { createNode, type StartNodeOptions } from "./start-node.ts";
 import { loadState, writeConfState, writeFirstRows, type State } from "./state.ts";
@@ -34,6 +37,7 @@ export interface CoreParts {
   readonly random: Random;
   readonly log: Logger;
   readonly checksum: Checksum;
+  readonly sha1: Sha1;
   readonly disk: Disk;
   readonly walDirectory: string;
   readonly walSettings?: StartNodeOptions["walSettings"];
@@ -54,6 +58,7 @@ export class ServerCore {
   readonly node: Node;
   readonly proposer: RaftProposer;
   readonly guard: SpaceGuard;
+  readonly life: MemberLife;
   readonly #parts: CoreParts;
   readonly #applier: Applier;
   readonly #expiry: LeaseExpiry;
@@ -137,27 +142,25 @@ export class ServerCore {
         this.proposer.resume();
       },
     });
+    this.life = new MemberLife({
+      ...{ config, cluster, node, clock, proposer: this.proposer },
+      ...{ log: parts.log, sha1: parts.sha1, peers: noPeers },
+      status: statusAlone(cluster, node),
+      transferLeader: () => undefined,
+    });
     metrics.connect({ state, backend, node });
   }
 
   /** Begins to run; `published` is called once, when the cluster knows this member (CO1). */
   start(published: () => void): void {
-    this.#whenLeading = () => {
-      this.#whenLeading = null;
-      const { log, clock, config } = this.#parts;
-      publish({
-        ...{ cluster: this.state.cluster, log, clock, proposer: this.proposer },
-        name: config.name,
-        clientUrls: config.advertiseClientUrls.map((url) => url.text),
-        done: published,
-      });
-    };
+    this.life.start(published);
     this.node.start();
   }
 
   /** Nothing is proposed any more, then nothing read, then what was applied is made durable. */
   stop(done: () => void): void {
     this.#isClosing = true;
+    this.life.stop();
     const { state, node } = this;
     node.stop(() => {
       state.lessor.demote();
@@ -177,20 +180,10 @@ export class ServerCore {
   }
 
   applyConfChange(entry: Entry): void {
-    const { cluster, writer } = this.state;
-    const change = decodeConfChange(entry.data);
-    if (change.type === ConfChangeType.addNode) {
-      const member = decodeMember(new TextDecoder().decode(change.context));
-      cluster.add(member);
-      this.#parts.log.info("added member", {
-        "cluster-id": cluster.id.toString(16),
-        "local-member-id": cluster.localId.toString(16),
-        "added-peer-id": member.id.toString(16),
-        "added-peer-peer-urls": member.peerUrls,
-      });
-    }
-    const type = change.type as ConfChangeType;
-    writeConfState(writer, this.node.applyConfChange({ type, nodeId: change.nodeId }));
+    const { writer } = this.state;
+    const { type, nodeId } = this.#applier.applyConfChange(entry.data);
+    const confState = this.node.applyConfChange({ type: type as ConfChangeType, nodeId });
+    if (nodeId !== 0n) writeConfState(writer, confState);
     writer.applied(entry.index, entry.term);
   }
 
@@ -198,13 +191,34 @@ export class ServerCore {
     const { lessor } = this.state;
     const { config, metrics } = this.#parts;
     if (leadership.leader !== 0n) metrics.server.leaderChanges.value++;
+    this.life.leaderChanged(leadership);
     if (leadership.role !== "leader") {
       lessor.demote();
       return;
     }
     lessor.promote(config.electionTimeoutMs);
-    this.#whenLeading?.();
   }
+}
 
-  #whenLeading: (() => void) | null = null;
+/** Until the member has a transport: it knows nobody. */
+const noPeers: MemberLifeParts["peers"] = {
+  call: (_id, _request, done) => {
+    done(new Error("no connection to the peer"), { status: 0, body: emptyBytes });
+  },
+};
+
+function statusAlone(cluster: Cluster, node: Node): ClusterStatus {
+  return {
+    get isLeader() {
+      return node.isLeader;
+    },
+    get leader() {
+      return node.leader;
+    },
+    matchOf: (id) => {
+      if (id === cluster.localId) return node.commitIndex;
+      return cluster.member(id) === undefined ? null : 0;
+    },
+    activeSince: () => null,
+  };
 }

@@ -3,23 +3,33 @@ import { test } from "node:test";
 import { errNoLeader, errStopped, errTimeout, type EtcdError } from "../base/etcd-errors.ts";
 import type { Logger } from "../base/log.ts";
 import { requestField } from "./apply/fields.ts";
+import type { MembershipListener } from "./member/cluster.ts";
 import type { Waiter } from "./proposals.ts";
-import { publish } from "./publish.ts";
-import type { Cluster } from "./member/cluster.ts";
+import { Publisher } from "./publish.ts";
 
 const result = undefined as never; // publishing does not look at it
 const silent = { info: () => undefined, warn: () => undefined } as unknown as Logger;
 
-function start(): { proposed: number[]; waiting: Waiter[]; pauses: (() => void)[]; done: number } {
+function start(version = "") {
   const world = {
     proposed: [] as number[],
     waiting: [] as Waiter[],
     pauses: [] as (() => void)[],
+    listeners: [] as MembershipListener[],
     done: 0,
+    setVersion: (text: string) => {
+      cluster.version = text;
+      for (const listener of world.listeners) listener.versionChanged(text);
+    },
   };
-  publish({
-    ...{ log: silent, name: "n1", clientUrls: ["http://localhost:2379"] },
-    cluster: { id: 1n, localId: 2n, version: "" } as unknown as Cluster,
+  const cluster = {
+    ...{ id: 1n, localId: 2n, version },
+    addListener: (listener: MembershipListener) => {
+      world.listeners.push(listener);
+    },
+  };
+  const publisher = new Publisher({
+    ...{ log: silent, name: "n1", clientUrls: ["http://localhost:2379"], cluster },
     clock: {
       now: () => 0,
       wall: () => 0,
@@ -38,23 +48,40 @@ function start(): { proposed: number[]; waiting: Waiter[]; pauses: (() => void)[
       world.done++;
     },
   });
-  return world;
+  return { world, publisher };
 }
 
-test("name and version are published once each", () => {
-  const world = start();
-  world.waiting[0]!.applied(result);
+test("a member is published once, when the first leader is known", () => {
+  const { world, publisher } = start("3.7.0");
+  assert.deepEqual(world.proposed, []);
+  publisher.leaderKnown();
+  publisher.leaderKnown();
+  assert.deepEqual(world.proposed, [requestField.clusterMemberAttrSet]);
   assert.equal(world.done, 0);
-  world.waiting[1]!.applied(result);
+  world.waiting[0]!.applied(result);
   assert.equal(world.done, 1);
-  assert.deepEqual(world.proposed, [
-    requestField.clusterMemberAttrSet,
-    requestField.clusterVersionSet,
-  ]);
+});
+
+test("clients are served only when the cluster has a version too, whichever comes last", () => {
+  const late = start();
+  late.publisher.leaderKnown();
+  late.world.waiting[0]!.applied(result);
+  assert.equal(late.world.done, 0);
+  late.world.setVersion("3.0.0");
+  late.world.setVersion("3.7.0");
+  assert.equal(late.world.done, 1);
+
+  const early = start();
+  early.publisher.leaderKnown();
+  early.world.setVersion("3.7.0");
+  assert.equal(early.world.done, 0);
+  early.world.waiting[0]!.applied(result);
+  assert.equal(early.world.done, 1);
 });
 
 test("what fails is tried again after a pause, until the member stops", () => {
-  const world = start();
+  const { world, publisher } = start();
+  publisher.leaderKnown();
   const fail = (error: EtcdError): void => {
     world.waiting.at(-1)!.failed(error);
   };

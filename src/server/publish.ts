@@ -1,22 +1,21 @@
-/** What a member tells the cluster through the log when it starts. */
+/** What a member tells the cluster about itself, through the log, when it starts. */
 
 import { errStopped, type EtcdError } from "../base/etcd-errors.ts";
 import type { Logger } from "../base/log.ts";
-import { clusterVersion } from "../base/version.ts";
-import { encodeClusterMemberAttrSet, encodeClusterVersionSet } from "../codec/membership.ts";
 import type { Clock } from "../base/ports.ts";
-import { requestField, type RequestField } from "./apply/fields.ts";
+import { encodeClusterMemberAttrSet } from "../codec/membership.ts";
+import { requestField } from "./apply/fields.ts";
 import type { Cluster } from "./member/cluster.ts";
 import type { Proposer } from "./rpc/services.ts";
 
 export interface PublishParts {
   readonly proposer: Proposer;
-  readonly cluster: Cluster;
+  readonly cluster: Pick<Cluster, "id" | "localId" | "version" | "addListener">;
   readonly log: Logger;
   readonly clock: Clock;
   readonly name: string;
   readonly clientUrls: readonly string[];
-  /** Both are known to the cluster: clients may be served. */
+  /** The cluster knows this member and has agreed on a version: clients may be served. */
   readonly done: () => void;
 }
 
@@ -24,59 +23,64 @@ export interface PublishParts {
 const retryMs = 500;
 
 /**
- * Publishes name and client URLs, then the cluster version if there is none. What fails is tried
- * again until it succeeds or the member stops.
+ * Publishes name and client URLs once a leader is known, whoever that is. What fails is tried again
+ * until it succeeds or the member stops.
  */
-export function publish(parts: PublishParts): void {
-  const { cluster, log, name, clientUrls } = parts;
-  const attributes = { memberId: cluster.localId, name, clientUrls };
-  propose(parts, requestField.clusterMemberAttrSet, encodeClusterMemberAttrSet(attributes), () => {
-    log.info("published local member to cluster through raft", {
-      "local-member-id": cluster.localId.toString(16),
-      "local-member-attributes": `{Name:${name} ClientURLs:[${clientUrls.join(" ")}]}`,
-      "cluster-id": cluster.id.toString(16),
-    });
-    agreeOnVersion(parts);
-  });
-}
+export class Publisher {
+  readonly #parts: PublishParts;
+  #isStarted = false;
+  #isPublished = false;
+  #isDone = false;
 
-function agreeOnVersion(parts: PublishParts): void {
-  const { cluster, log } = parts;
-  const shown = clusterVersion.split(".").slice(0, 2).join(".");
-  if (cluster.version === clusterVersion) {
-    log.info("enabled capabilities for version", { "cluster-version": shown });
-    parts.done();
-    return;
+  constructor(parts: PublishParts) {
+    this.#parts = parts;
+    parts.cluster.addListener({
+      added: () => undefined,
+      removed: () => undefined,
+      updated: () => undefined,
+      versionChanged: () => {
+        this.#finish();
+      },
+    });
   }
-  log.info("setting up initial cluster version using v3 API", { "cluster-version": shown });
-  propose(parts, requestField.clusterVersionSet, encodeClusterVersionSet(clusterVersion), () => {
-    log.info("set initial cluster version", {
-      "cluster-id": cluster.id.toString(16),
-      "local-member-id": cluster.localId.toString(16),
-      "cluster-version": shown,
-    });
-    log.info("enabled capabilities for version", { "cluster-version": shown });
-    log.info("cluster version is updated", { "cluster-version": shown });
-    parts.done();
-  });
-}
 
-function propose(
-  parts: PublishParts,
-  field: RequestField,
-  body: Uint8Array,
-  applied: () => void,
-): void {
-  parts.proposer.propose(field, body, {
-    applied,
-    failed(error: EtcdError) {
-      if (error === errStopped) return;
-      parts.log.warn("failed to publish local member to cluster through raft", {
-        error: error.message,
-      });
-      parts.clock.after(retryMs, () => {
-        propose(parts, field, body, applied);
-      });
-    },
-  });
+  /** To be called whenever a leader is known; the first call counts. */
+  leaderKnown(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#propose();
+  }
+
+  #propose(): void {
+    const { proposer, cluster, name, clientUrls, log, clock } = this.#parts;
+    const attributes = { memberId: cluster.localId, name, clientUrls };
+    const body = encodeClusterMemberAttrSet(attributes);
+    proposer.propose(requestField.clusterMemberAttrSet, body, {
+      applied: () => {
+        log.info("published local member to cluster through raft", {
+          "local-member-id": cluster.localId.toString(16),
+          "local-member-attributes": `{Name:${name} ClientURLs:[${clientUrls.join(" ")}]}`,
+          "cluster-id": cluster.id.toString(16),
+        });
+        this.#isPublished = true;
+        this.#finish();
+      },
+      failed: (error: EtcdError) => {
+        if (error === errStopped) return;
+        log.warn("failed to publish local member to cluster through raft", {
+          error: error.message,
+        });
+        clock.after(retryMs, () => {
+          this.#propose();
+        });
+      },
+    });
+  }
+
+  #finish(): void {
+    const { cluster, done } = this.#parts;
+    if (this.#isDone || !this.#isPublished || cluster.version === "") return;
+    this.#isDone = true;
+    done();
+  }
 }

@@ -107,6 +107,7 @@ class MemberServer implements RunningServer {
           ...{ config, clock, turn, random, log, backend, overlayBytesMax },
           ids: { clusterId: identity.clusterId, localId: identity.memberId },
           checksum: nodeChecksum,
+          sha1,
           disk: measureDisk(disk, clock, this.#metrics.disk),
           walDirectory: config.walDir || directory.walPath,
           imageFile: nodeImageFile(directory.indexImagePath),
@@ -143,6 +144,9 @@ function identifyNew(config: ServerConfig): Identity {
       urls.map((url) => url.text),
     ]),
   );
-  const sha1 = (bytes: Uint8Array): Uint8Array => createHash("sha1").update(bytes).digest();
   return identify({ members, token: config.initialClusterToken, localName: config.name }, sha1);
+}
+
+function sha1(bytes: Uint8Array): Uint8Array {
+  return createHash("sha1").update(bytes).digest();
 }

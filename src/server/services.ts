@@ -70,9 +70,10 @@ function createMethods(parts: ServiceParts): GrpcMethod[] {
       ...{ lessor, proposer, reads, answers, currentRevision, random: io.random.fork("lease") },
       checkQuota: () => guard.check(leaseGrantCost()),
     }),
-    ...createClusterService({ cluster, reads, answers }),
+    ...createClusterService({ cluster, reads, answers, membership: parts.core.life.membership }),
     ...createMaintenanceService({
-      ...{ store, backend, node, alarms, proposer, answers, log: io.log },
+      ...{ store, backend, node, cluster, alarms, proposer, answers, log: io.log },
+      transfers: parts.core.life.transfers,
       quotaBytes: config.quotaBackendBytes === Infinity ? -1 : config.quotaBackendBytes,
     }),
     ...createHealthService(),

@@ -72,7 +72,7 @@ export function loadState(parts: StateParts): State {
     minTtlSeconds: minLeaseTtlSeconds(electionTicks, config.heartbeatIntervalMs),
     proposeRevoke: parts.proposeRevoke,
   });
-  const cluster = new Cluster(parts.ids, writer);
+  const cluster = new Cluster(parts.ids, writer, { log, learnersMax: config.maxLearners });
   const alarms = new AlarmStore(writer);
   cluster.load(writer.view);
   alarms.load(writer.view);

@@ -65,7 +65,9 @@ export class ApplyRig {
     });
     this.store.restore();
     this.alarms = new AlarmStore(writer);
-    this.cluster = new Cluster({ clusterId: 1n, localId: 2n }, writer);
+    this.cluster = new Cluster({ clusterId: 1n, localId: 2n }, writer, {
+      ...{ log: silent, learnersMax: 1 },
+    });
     this.applier = new Applier({
       store: this.store,
       lessor: this.lessor,

@@ -207,14 +207,19 @@ test("entries without a change pass: a range, a checkpoint, membership facts", (
     { range: { key: utf8("a") } },
     { leaseCheckpoint: { checkpoints: [{ ID: 5n, remainingTTL: 9n }] } },
     { clusterVersionSet: { ver: "3.7.0" } },
+    { downgradeInfoSet: { enabled: true, ver: "3.6.0" } },
+    { downgradeVersionTest: { ver: "3.6" } },
   ];
   for (const request of quiet) assert.equal(rig.run(request).error, null);
   assert.equal(rig.store.currentRevision, 1);
   assert.equal(rig.cluster.version, "3.7.0");
+  assert.deepEqual(rig.cluster.downgrade, { isEnabled: true, targetVersion: "3.6.0" });
+  rig.run({ downgradeInfoSet: { enabled: false, ver: "3.6.0" } });
+  assert.deepEqual(rig.cluster.downgrade, { isEnabled: false, targetVersion: "" });
 });
 
 test("an entry that this version does not know stops the member", () => {
   const { applier } = new ApplyRig();
-  const unknown = create(InternalRaftRequestSchema, { downgradeVersionTest: { ver: "3.6" } });
-  assert.throws(() => applier.apply(toBinary(InternalRaftRequestSchema, unknown)), /field 9900/);
+  const unknown = create(InternalRaftRequestSchema, { authEnable: {} });
+  assert.throws(() => applier.apply(toBinary(InternalRaftRequestSchema, unknown)), /field 1000/);
 });

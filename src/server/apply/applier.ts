@@ -14,7 +14,12 @@ import {
   decodeLeaseIdRequest,
 } from "../../codec/lease.ts";
 import type { InternalRequest, TxnRequest } from "../../codec/messages.ts";
-import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../../codec/membership.ts";
+import { decodeConfChange } from "../../codec/conf-change.ts";
+import {
+  decodeClusterMemberAttrSet,
+  decodeClusterVersionSet,
+  decodeDowngradeInfoSet,
+} from "../../codec/membership.ts";
 import { decodeCompactionRequest, decodeTxnRequest } from "../../codec/txn.ts";
 import { Writer } from "../../codec/writer.ts";
 import type { ApplyTimes } from "./apply-times.ts";
@@ -119,6 +124,24 @@ export class Applier {
     if (waiter !== undefined) waiters.applied(request.idLow, result);
   }
 
+  /**
+   * Applies a ConfChange entry and tells whoever waits for it. Answers what raft is to do: a refused
+   * change has node id 0 and changes nothing there either.
+   */
+  applyConfChange(data: Uint8Array): { readonly type: number; readonly nodeId: bigint } {
+    const { cluster, waiters, store } = this.#parts;
+    const change = decodeConfChange(data);
+    const result = this.#result;
+    result.error = cluster.apply(change);
+    result.revision = store.currentRevision;
+    result.body.reset();
+    result.compaction = null;
+    if (Number(change.id >> 48n) === waiters.idHigh) {
+      waiters.applied(Number(change.id & 0xffff_ffff_ffffn), result);
+    }
+    return { type: change.type, nodeId: result.error === null ? change.nodeId : 0n };
+  }
+
   #run(request: InternalRequest, out: Writer | null): EtcdError | null {
     const { field, body } = request;
     switch (field) {
@@ -159,6 +182,13 @@ export class Applier {
         cluster.setAttributes(memberId, name, clientUrls);
         return null;
       }
+      case requestField.downgradeInfoSet: {
+        const { isEnabled, version } = decodeDowngradeInfoSet(body);
+        cluster.setDowngrade({ isEnabled, targetVersion: isEnabled ? version : "" });
+        return null;
+      }
+      case requestField.downgradeVersionTest:
+        return null; // etcd's tests of older members; no effect
       default:
         throw new BugError(`entry with a request this version does not know: field ${field}`);
     }

@@ -13,10 +13,15 @@ export interface ConfigUrl {
 
 /** Comma-separated URLs, sorted by their text. */
 export function parseUrls(text: string): ConfigUrl[] {
-  return text
-    .split(",")
-    .map((part) => parseUrl(part.trim()))
-    .sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  return parseUrlList(text.split(",")).sort((a, b) =>
+    a.text < b.text ? -1 : a.text > b.text ? 1 : 0,
+  );
+}
+
+/** At least one URL, in the given order. Throws ValueError with etcd's text. */
+export function parseUrlList(texts: readonly string[]): ConfigUrl[] {
+  if (texts.length === 0) throw new ValueError("no valid URLs given");
+  return texts.map((part) => parseUrl(part.trim()));
 }
 
 /** As {@link parseUrls}, each URL once; an empty text is no URL at all. */

@@ -4,13 +4,15 @@ import { grpcCode } from "../../base/grpc-code.ts";
 import type { Logger } from "../../base/log.ts";
 import { clusterVersion, etcdVersion } from "../../base/version.ts";
 import { decodeAlarmRequest, encodeAlarmRequest } from "../../codec/alarm.ts";
-import { bigField, int64Field } from "../../codec/kv.ts";
+import { bigField, boolField, int64Field } from "../../codec/kv.ts";
 import { Reader } from "../../codec/reader.ts";
 import { Writer } from "../../codec/writer.ts";
 import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
 import { requestField } from "../apply/fields.ts";
 import type { AlarmStore } from "../apply/alarm.ts";
 import type { Backend } from "../backend/backend.ts";
+import type { Cluster } from "../member/cluster.ts";
+import type { LeaderTransfers } from "../member/leader-transfer.ts";
 import type { KvStore } from "../mvcc/store.ts";
 import type { Node } from "../node.ts";
 import { WriteWaiter, type Answers } from "./answers.ts";
@@ -20,6 +22,8 @@ export interface MaintenanceServiceParts {
   readonly store: KvStore;
   readonly backend: Backend;
   readonly node: Node;
+  readonly cluster: Cluster;
+  readonly transfers: LeaderTransfers;
   readonly alarms: AlarmStore;
   readonly proposer: Proposer;
   readonly answers: Answers;
@@ -27,7 +31,7 @@ export interface MaintenanceServiceParts {
   readonly quotaBytes: number;
 }
 
-/** etcdserverpb.Maintenance: Status, Alarm, Defragment, Hash and HashKV. */
+/** etcdserverpb.Maintenance: Status, Alarm, Defragment, Hash, HashKV and MoveLeader. */
 export function createMaintenanceService(parts: MaintenanceServiceParts): GrpcMethod[] {
   const unary = (
     name: string,
@@ -46,6 +50,7 @@ export function createMaintenanceService(parts: MaintenanceServiceParts): GrpcMe
     unary("Defragment", defragment),
     unary("Hash", hash),
     unary("HashKV", hashKv),
+    unary("MoveLeader", moveLeader),
   ];
 }
 
@@ -63,10 +68,19 @@ function status(parts: MaintenanceServiceParts, call: GrpcCall, bytes: Uint8Arra
   if (node.leader === 0n) out.bytesField(0x42, utf8(errNoLeader.message));
   for (const a of alarms.list(0)) out.bytesField(0x42, utf8(alarmText(a.memberId, a.alarm)));
   int64Field(out, 0x48, inUse);
+  boolField(out, 0x50, parts.cluster.isLocalLearner);
   out.bytesField(0x5a, utf8(clusterVersion));
   int64Field(out, 0x60, parts.quotaBytes);
-  out.bytesField(0x6a, new Uint8Array(0)); // downgradeInfo: none under way
+  writeDowngradeInfo(out, parts.cluster);
   answers.send(call, out);
+}
+
+/** Empty while no downgrade is under way. */
+function writeDowngradeInfo(out: Writer, { downgrade }: Cluster): void {
+  const mark = out.beginNested(0x6a);
+  boolField(out, 0x08, downgrade.isEnabled);
+  if (downgrade.targetVersion !== "") out.bytesField(0x12, utf8(downgrade.targetVersion));
+  out.endNested(mark);
 }
 
 const alarmNames = ["NONE", "NOSPACE", "CORRUPT"];
@@ -124,6 +138,20 @@ function hashKv(parts: MaintenanceServiceParts, call: GrpcCall, bytes: Uint8Arra
     // A negative revision is echoed as it came, to the last digit.
     bigField(out, 0x20, asked < 0n ? asked : BigInt(outcome.hashRevision));
     answers.send(call, out);
+  });
+}
+
+function moveLeader(parts: MaintenanceServiceParts, call: GrpcCall, bytes: Uint8Array): void {
+  const r = new Reader(bytes);
+  let target = 0n;
+  while (r.next()) {
+    if (r.tag === 0x08) target = r.bigUint64();
+    else r.skip();
+  }
+  parts.transfers.move(target, (error) => {
+    if (error === null)
+      call.reply(new Uint8Array(0), 0, 0); // this answer has no header
+    else parts.answers.fail(call, error);
   });
 }
 
