@@ -9,7 +9,7 @@ import type { RaftId } from "../../raft/types.ts";
 
 /** What a peer asks of us, and what the transport learns about peers. Implemented by the server. */
 export interface PeerEvents {
-  /** A message for raft: from, to and cluster were checked. */
+  /** A message for raft: type, from, to and cluster were checked. */
   receive(message: Message): void;
   /** The peer could not be reached, or messages to it were dropped. */
   unreachable(id: RaftId): void;
@@ -17,9 +17,12 @@ export interface PeerEvents {
   snapshotSent(id: RaftId, isDelivered: boolean): void;
   /** The id was a member once and is none any more. */
   isRemoved(id: RaftId): boolean;
+  /** A peer said that this member was removed from the cluster for good: it should stop. */
+  removedFromCluster(): void;
   /**
    * A database file arrives: `message` is its MsgSnap. Answers where to put the bytes; null refuses
-   * (another one is being received, or the index is behind ours).
+   * (another one is being received, or the index is behind ours). Stepping the message into raft is
+   * the sink's own, in `end`.
    */
   receiveSnapshot(message: Message): SnapshotSink | null;
 }
@@ -45,17 +48,25 @@ export interface SnapshotSource {
 }
 
 export interface PeerTransport {
-  /** Sends or drops, in order per peer and channel. Never a MsgSnap. */
+  /**
+   * Sends or drops, in order per peer and channel; messages to 0n or to unknown ids are ignored.
+   * Never a MsgSnap. What was given in one turn leaves together at its end.
+   */
   send(messages: readonly Message[]): void;
+  /** Closes the source in every case and tells PeerEvents.snapshotSent how it ended. */
   sendSnapshot(to: RaftId, source: SnapshotSource): void;
   addPeer(id: RaftId, urls: readonly string[]): void;
   /** A member learnt of before its ConfChange was applied: it may be answered over the pipeline. */
   addRemote(id: RaftId, urls: readonly string[]): void;
+  /** New URLs; running streams stay until they break, as in etcd. Unknown ids are ignored. */
   updatePeer(id: RaftId, urls: readonly string[]): void;
   removePeer(id: RaftId): void;
   /** Clock.now() of when the peer became active; null while it is not. */
   activeSince(id: RaftId): number | null;
-  /** One request to a peer's HTTP handler (leases, promote, hashkv, version ...), bounded in time. */
+  /**
+   * One request to a peer's HTTP handler (leases, promote, hashkv, version ...), bounded in time:
+   * every URL of the peer is tried until one answers. An answer of any status is no error.
+   */
   call(id: RaftId, request: PeerRequest, done: Done<PeerAnswer>): void;
   stop(done: () => void): void;
 }
@@ -65,6 +76,8 @@ export interface PeerRequest {
   readonly path: string;
   readonly contentType?: string;
   readonly body?: Uint8Array;
+  /** For a forwarded call: the caller's token. */
+  readonly authorization?: string;
   readonly timeoutMs: number;
 }
 
@@ -73,14 +86,24 @@ export interface PeerAnswer {
   readonly body: Uint8Array;
 }
 
-/** What a peer may ask over HTTP beside raft's messages; served by the server core. */
+/**
+ * What a peer may ask over HTTP beside raft's messages; served by the server core. The listener
+ * answers other methods (405), bounds the body and adds X-Etcd-Cluster-ID where etcd does.
+ */
 export interface PeerService {
   readonly method: "GET" | "POST";
   /** The whole path, or a prefix when it ends with a slash. */
   readonly path: string;
-  handle(request: { path: string; body: Uint8Array }, done: (answer: PeerReply) => void): void;
+  handle(request: PeerServiceRequest, done: (answer: PeerReply) => void): void;
 }
 
 export interface PeerReply extends PeerAnswer {
   readonly contentType: string;
+}
+
+export interface PeerServiceRequest {
+  readonly path: string;
+  readonly body: Uint8Array;
+  /** The Authorization header; empty without one. */
+  readonly authorization: string;
 }
