@@ -72,6 +72,8 @@ test("a snapshot holds appends back; afterwards the search goes on behind it, or
   assert.throws(() => p.sentEntries(1, 1), /snapshot is under way/);
   p.becomeProbe();
   assert.deepEqual([p.isPaused(), p.pendingSnapshot, p.next], [false, 0, 21]);
+  p.pauseAppend();
+  assert.equal(p.isPaused(), true);
   p.becomeSnapshot(20);
   p.snapshotFailed();
   p.becomeProbe();

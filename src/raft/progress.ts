@@ -78,6 +78,11 @@ export class Progress {
     this.#isAppendPaused = false;
   }
 
+  /** No append until the member answers something: after a snapshot was sent, or failed. */
+  pauseAppend(): void {
+    this.#isAppendPaused = true;
+  }
+
   /** From snapshot the search goes on behind the snapshot, as far as it is known to be there. */
   becomeProbe(): void {
     const behindSnapshot = this.#pendingSnapshot + 1; // 1 outside snapshot (P4)
