@@ -1,7 +1,9 @@
 import { assert, must } from "../base/assert.ts";
-import { applySimpleChange, isVoter } from "./conf-change.ts";
+import { applyConfChange, applySimpleChange, isVoter } from "./conf-change.ts";
+import type { ConfChangeV2 } from "./conf-change.ts";
 import { validateConfig, type RaftConfig } from "./config.ts";
 import { RaftLog } from "./log.ts";
+import type { MemberProgress } from "./raw-node.ts";
 import type { ConfChange, Message } from "./message.ts";
 import { jointCommitted, jointVote } from "./quorum.ts";
 import { ReadIndexTracker } from "./read-index.ts";
@@ -21,7 +23,8 @@ import type { ConfState, Entry, HardState, RaftId, ReadState, RoleName } from ".
 const emptyData = new Uint8Array(0);
 
 /** Why a proposal was not taken: it is not in the log and never will be. */
-export type ProposeResult = "accepted" | "noLeader" | "overloaded" | "confChangePending";
+export type ProposeResult = 
+  "accepted" | "noLeader" | "overloaded" | "confChangePending" | "transferring";
 
 /** Where a node starts from: what it had synced and what it had applied. */
 export interface RaftStart {
@@ -135,8 +138,11 @@ export class Raft {
   }
 
   /** Takes over a configuration change that was committed and is being applied. */
-  applyConfChange(change: ConfChange): ConfState {
-    this.#conf = applySimpleChange(this.#conf, change);
+  applyConfChange(change: ConfChange | ConfChangeV2): ConfState {
+    this.#conf =
+      "changes" in change
+        ? applyConfChange(this.#conf, change)
+        : applySimpleChange(this.#conf, change);
     if (this.#role === "leader") {
       this.#trackMembers();
       this.#maybeCommit();
@@ -182,6 +188,27 @@ export class Raft {
     }
     this.log.commitTo(this.log.lastIndex);
     this.#pendingConfIndex = this.log.lastIndex;
+  }
+
+  readonly hasPendingConfChange: boolean = false;
+  readonly transferee: RaftId = 0n;
+  step(message: Message): void {
+    void message;
+  }
+  transferLeadership(to: RaftId): void {
+    void to;
+  }
+  stepDown(): void {
+    if (this.#role === "leader") this.#becomeFollower(this.#term, 0n);
+  }
+  reportUnreachable(id: RaftId): void {
+    void id;
+  }
+  reportSnapshot(id: RaftId, isDelivered: boolean): void {
+    void [id, isDelivered];
+  }
+  progress(): MemberProgress[] {
+    return [];
   }
 
   #hasUnappliedConfChange(): boolean {

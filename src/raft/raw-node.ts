@@ -1,6 +1,8 @@
 import { assert } from "../base/assert.ts";
 import type { RaftConfig } from "./config.ts";
+import type { ConfChangeV2 } from "./conf-change.ts";
 import type { ConfChange, Message } from "./message.ts";
+import type { ProgressState } from "./progress.ts";
 import { Raft, type ProposeResult, type RaftStart } from "./raft.ts";
 import { EntryType } from "./types.ts";
 import type {
@@ -10,6 +12,7 @@ import type {
   RaftId,
   ReadState,
   RoleName,
+  SnapshotMetadata,
   SoftState,
 } from "./types.ts";
 
@@ -25,7 +28,12 @@ export interface Ready {
   readonly hardState: HardState | null;
   /** Entries to put in the log, in place of everything from the first one's index on. */
   readonly entries: readonly Entry[];
-  /** Entries, term or vote changed: `synced` may only be called after a sync. */
+  /**
+   * To be installed before the entries: it takes the place of the whole log and of the applied
+   * state. `synced` may only be called when that is durable and done.
+   */
+  readonly snapshot: SnapshotMetadata | null;
+  /** Entries, snapshot, term or vote changed: `synced` may only be called after a sync. */
   readonly mustSync: boolean;
   /** May be sent at once, before this Ready is synced. */
   readonly messages: readonly Message[];
@@ -46,6 +54,21 @@ export interface RaftStatus {
   readonly applied: number;
   readonly lastIndex: number;
   readonly syncedIndex: number;
+  /** The voter leadership is being handed to; 0n for none. */
+  readonly transferee: RaftId;
+}
+
+/** A member's log as the leader sees it. */
+export interface MemberProgress {
+  readonly id: RaftId;
+  /** The member has synced the leader's log up to here. */
+  readonly match: number;
+  /** The next entry to be sent. */
+  readonly next: number;
+  readonly state: ProgressState;
+  readonly isLearner: boolean;
+  /** Something came from it in the current or the last election timeout. */
+  readonly isRecentlyActive: boolean;
 }
 
 const noMessages: readonly Message[] = [];
@@ -76,11 +99,20 @@ export class RawNode {
     this.#raft.tick();
   }
 
+  /** A message from another member arrived; sender and receiver were checked. */
+  step(message: Message): void {
+    this.#raft.step(message);
+  }
+
   /** Starts an election without waiting for the timeout. */
   campaign(): void {
     this.#raft.campaign();
   }
 
+  /**
+   * Leader: into the log. Others: sent to the leader, and "accepted" promises nothing. The data is
+   * kept by reference and must never change.
+   */
   propose(data: Uint8Array): ProposeResult {
     return this.#raft.propose(EntryType.normal, data);
   }
@@ -89,14 +121,52 @@ export class RawNode {
     return this.#raft.propose(EntryType.confChange, data);
   }
 
+  /** A joint change, or with empty data the end of a joint state. */
+  proposeConfChangeV2(data: Uint8Array): ProposeResult {
+    return this.#raft.propose(EntryType.confChangeV2, data);
+  }
+
+  /** Leader: whether a configuration change proposed now would be refused. */
+  get hasPendingConfChange(): boolean {
+    return this.#raft.hasPendingConfChange;
+  }
+
   /** To be called while the committed change is applied; returns the configuration after it. */
-  applyConfChange(change: ConfChange): ConfState {
+  applyConfChange(change: ConfChange | ConfChangeV2): ConfState {
     return this.#raft.applyConfChange(change);
   }
 
-  /** Asks for a read index under a context never used before. False: refused, ask again later. */
+  /**
+   * Asks the leader for a read index. `context` (0 to 2^48 - 1) is never used twice by this member,
+   * not even after a restart. False: refused, ask again later.
+   */
   readIndex(context: number): boolean {
     return this.#raft.readIndex(context);
+  }
+
+  /** Hands the leadership to a voter; given up after an election timeout. */
+  transferLeadership(to: RaftId): void {
+    this.#raft.transferLeadership(to);
+  }
+
+  /** A leader whose disk or loop stalls gives up its role. */
+  stepDown(): void {
+    this.#raft.stepDown();
+  }
+
+  /** Messages to the member were lost. */
+  reportUnreachable(id: RaftId): void {
+    this.#raft.reportUnreachable(id);
+  }
+
+  /** The snapshot sent to the member was delivered, or was not. */
+  reportSnapshot(id: RaftId, isDelivered: boolean): void {
+    this.#raft.reportSnapshot(id, isDelivered);
+  }
+
+  /** All members as the leader sees them, itself too, by id; empty on others. */
+  progress(): readonly MemberProgress[] {
+    return this.#raft.progress();
   }
 
   hasReady(): boolean {
@@ -127,6 +197,7 @@ export class RawNode {
       number,
       softState,
       hardState,
+      snapshot: null,
       entries: hasEntries ? raft.log.handOutUnsynced(number) : noEntries,
       mustSync: hasEntries || isVoteChanged,
       messages: raft.messages.length > 0 ? raft.messages : noMessages,
@@ -194,6 +265,7 @@ export class RawNode {
       applied: raft.log.applied,
       lastIndex: raft.log.lastIndex,
       syncedIndex: raft.log.syncedIndex,
+      transferee: raft.transferee,
     };
   }
 

@@ -1,8 +1,8 @@
 import { assert } from "../base/assert.ts";
-import type { Entry } from "./types.ts";
+import type { Entry, SnapshotMetadata } from "./types.ts";
 
 // ST1  Entries are consecutive: base + 1, base + 2, … ; `base` itself is known by its term only.
-// ST2  Entries above the applied index are never dropped.
+// ST2  Entries above the applied index are never dropped, except for a snapshot that holds them.
 
 /** Where raft reads entries that are on stable storage. */
 export interface Storage {
@@ -17,6 +17,8 @@ export interface Storage {
    * when `low` is no longer in memory.
    */
   entries(low: number, high: number, bytesMax: number): readonly Entry[] | null;
+  /** What a follower would be sent in place of entries that are gone; null: nothing just now. */
+  snapshot(): SnapshotMetadata | null;
 }
 
 /** What the in-memory log keeps behind the applied index for followers that lag. */
@@ -41,6 +43,7 @@ export class MemoryStorage implements Storage {
   /** Entries before this position were dropped; the array is cut now and then, not each time. */
   #head = 0;
   #bytes = 0;
+  #snapshotSource: () => SnapshotMetadata | null = () => null;
 
   /** `base` is the index before the first entry to come, with its term (0, 0 for an empty log). */
   constructor(base: number, baseTerm: number, limits: MemoryStorageLimits = memoryStorageDefaults) {
@@ -96,6 +99,24 @@ export class MemoryStorage implements Storage {
       this.#entries.push(entry);
       this.#bytes += entry.data.length;
     }
+  }
+
+  /** Where {@link snapshot} finds what the owner could send; nothing before this is called. */
+  provideSnapshots(source: () => SnapshotMetadata | null): void {
+    this.#snapshotSource = source;
+  }
+
+  snapshot(): SnapshotMetadata | null {
+    return this.#snapshotSource();
+  }
+
+  /** A snapshot was installed: it takes the place of the whole log, which goes on behind it. */
+  applySnapshot(metadata: SnapshotMetadata): void {
+    this.#base = metadata.index;
+    this.#baseTerm = metadata.term;
+    this.#entries = [];
+    this.#head = 0;
+    this.#bytes = 0;
   }
 
   /** Drops what the limits no longer allow, up to `applied` (ST2). */

@@ -53,5 +53,6 @@ export interface SoftState {
 /** A confirmed read: everything up to `index` was committed when the read was asked for. */
 export interface ReadState {
   readonly index: number;
+  /** As given to readIndex. */
   readonly context: number;
 }

@@ -203,6 +203,7 @@ export class Node {
         this.#schedule();
         return null;
       case "noLeader":
+      case "transferring":
         this.proposals.failures++;
         return errNoLeader;
       case "overloaded":
