@@ -4,18 +4,23 @@ import fc from "fast-check";
 import { compare, fromBinaryString, toBinaryString, utf8 } from "../../src/base/bytes.ts";
 import { Batch, buckets } from "../../src/server/backend/backend.ts";
 import type { Backend, Bucket, View } from "../../src/server/backend/backend.ts";
+import { imageContract } from "./image-contract.ts";
 
 /** What a test of the contract runs on: a fresh database that can be closed and opened again. */
 export interface BackendHarness {
   open(): Backend;
+  /** Where a prepared environment may be. */
+  preparedPath(name: string): string;
+  /** While closed: puts the prepared environment in the place of the database, as boot does. */
+  takePrepared(path: string): boolean;
   /** Removes what the test left. */
   dispose(): void;
 }
 
 type Row = readonly [key: string, value: string];
 /** Text rows of every bucket that has some. */
-type Rows = Partial<Record<Bucket, Row[]>>;
-type Write = readonly [bucket: Bucket, key: string, value: string | null];
+export type Rows = Partial<Record<Bucket, Row[]>>;
+export type Write = readonly [bucket: Bucket, key: string, value: string | null];
 
 const text = toBinaryString;
 const bytes = fromBinaryString;
@@ -36,7 +41,7 @@ export function u64(value: number): Uint8Array {
   return out;
 }
 
-function whenDone(start: (done: (error: Error | null) => void) => void): Promise<void> {
+export function whenDone(start: (done: (error: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     start((error) => (error === null ? resolve() : reject(error)));
   });
@@ -58,7 +63,7 @@ function rangeOf(view: View, bucket: Bucket, from = "", to: string | null = null
 }
 
 /** All rows but the consistent index. */
-function rowsOf(view: View): Rows {
+export function rowsOf(view: View): Rows {
   const found = buckets.map((name): [Bucket, Row[]] => [
     name,
     rangeOf(view, name).filter(([key]) => key !== "consistent_index"),
@@ -66,7 +71,7 @@ function rowsOf(view: View): Rows {
   return Object.fromEntries(found.filter(([, rows]) => rows.length > 0));
 }
 
-function withView<T>(backend: Backend, read: (view: View) => T): T {
+export function withView<T>(backend: Backend, read: (view: View) => T): T {
   const view = backend.view();
   try {
     return read(view);
@@ -120,10 +125,11 @@ export function backendContract(
   readContract(contract);
   commitContract(contract);
   defragmentContract(contract);
+  imageContract(contract);
   propertyContract(contract, propertyRuns);
 }
 
-type Contract = (
+export type Contract = (
   title: string,
   run: (backend: Backend, harness: BackendHarness) => Promise<void>,
 ) => Promise<void>;

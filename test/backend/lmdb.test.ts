@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openLmdbBackend } from "../../src/server/backend/lmdb.ts";
+import { takePrepared } from "../../src/server/backend/lmdb-prepared.ts";
 import { backendContract, batchOf, close, commit } from "./contract.ts";
 import { plainTurn } from "./plain-turn.ts";
 
@@ -15,6 +16,8 @@ backendContract(
     const directory = newDirectory();
     return {
       open: () => openLmdbBackend({ directory, turn: plainTurn }),
+      preparedPath: (name) => join(directory, name),
+      takePrepared: (path) => takePrepared(directory, path),
       dispose: () => rmSync(directory, { recursive: true }),
     };
   },

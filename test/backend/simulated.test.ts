@@ -9,7 +9,12 @@ backendContract(
     const disk = new SimBackendDisk();
     const random = createRandom(1);
     const clock = createQuickClock();
-    return { open: () => disk.open({ clock, random }), dispose: () => {} };
+    return {
+      open: () => disk.open({ clock, random }),
+      preparedPath: (name) => name,
+      takePrepared: (path) => disk.takePrepared(path),
+      dispose: () => {},
+    };
   },
   50,
 );

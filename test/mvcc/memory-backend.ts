@@ -2,12 +2,17 @@ import { compare, toBinaryString } from "../../src/base/bytes.ts";
 import type { Done } from "../../src/base/ports.ts";
 import type { Backend, Batch, Bucket, View } from "../../src/server/backend/backend.ts";
 
+import type { ImageExport, ImageImport } from "../../src/server/backend/image.ts";
+import { exportView, importRows } from "../sim/image.ts";
+import type { LoadedRow } from "../sim/image.ts";
+
 type Rows = Map<string, { key: Uint8Array; value: Uint8Array }>;
 
 /** The smallest thing that keeps the Backend contract; commits finish when `flush` is called. */
 export class MemoryBackend implements Backend {
   #durable = new Map<Bucket, Rows>();
   readonly #pending: { batch: Batch; done: Done }[] = [];
+  readonly #prepared = new Map<string, readonly LoadedRow[]>();
   openViews = 0;
 
   /** What a restart after a crash finds: what is durable and up to `kept` commits not reported. */
@@ -88,6 +93,35 @@ export class MemoryBackend implements Backend {
 
   defragment(done: Done): void {
     done(null);
+  }
+
+  exportImage(done: Done<ImageExport>): void {
+    exportView(this.view(), setImmediate, done);
+  }
+
+  importImage(path: string): ImageImport {
+    return importRows(setImmediate, (rows) => this.#prepared.set(path, rows));
+  }
+
+  /** What was pending is lost; the owner waits for its commits before. */
+  replace(path: string, done: Done): void {
+    const rows = this.#prepared.get(path);
+    if (rows === undefined || this.#pending.length > 0) {
+      setImmediate(() => done(new Error(`${path} cannot replace the backend`)));
+      return;
+    }
+    this.#prepared.delete(path);
+    const durable = new Map<Bucket, Rows>();
+    for (const { bucket, key, value } of rows) {
+      const ofBucket =
+        durable.get(bucket) ?? new Map<string, { key: Uint8Array; value: Uint8Array }>();
+      durable.set(bucket, ofBucket);
+      ofBucket.set(toBinaryString(key), { key, value });
+    }
+    setImmediate(() => {
+      this.#durable = durable;
+      done(null);
+    });
   }
 
   close(done: Done): void {

@@ -9,6 +9,9 @@ import type {
   Bucket,
   View,
 } from "../../src/server/backend/backend.ts";
+import type { ImageExport, ImageImport } from "../../src/server/backend/image.ts";
+import { exportView, importRows } from "./image.ts";
+import type { LoadedRow } from "./image.ts";
 import { deleteRow, getRow, putRow, visitRows } from "./row-map.ts";
 import type { RowMap } from "./row-map.ts";
 
@@ -18,6 +21,8 @@ import type { RowMap } from "./row-map.ts";
  * SB1  Commits reach the disk in order; a crash keeps a prefix of them, never shorter than what was
  *      reported, possibly longer.
  * SB2  A commit that failed may be on the disk after the crash, or not: nobody can tell.
+ * SB3  Replacing is one more step of that kind: a crash keeps it or not, and then what was prepared is
+ *      where it was.
  */
 
 /** Rows of every bucket after some commit. Never changes. */
@@ -51,6 +56,8 @@ const emptyState: State = {
 
 export class SimBackendDisk {
   #durable = emptyState;
+  /** Prepared environments by path: durable, used by nobody. */
+  readonly #prepared = new Map<string, State>();
   /** States that in-flight commits lead to, oldest first: what a crash may have kept (SB1). */
   #maybe: State[] = [];
   #failIn: number | null = null;
@@ -70,9 +77,23 @@ export class SimBackendDisk {
     this.#running?.kill();
     this.#running = null;
     const kept = random.below(this.#maybe.length + 1);
-    if (kept > 0) this.#durable = this.#maybe[kept - 1]!;
+    for (const state of this.#maybe.slice(0, kept)) this.#keep(state);
     this.#maybe = [];
     this.#failIn = null;
+  }
+
+  /** Boot, while stopped: as `takePrepared` of the real one. */
+  takePrepared(path: string): boolean {
+    const state = this.#prepared.get(path);
+    if (state === undefined) return false;
+    this.#change(state);
+    this.#prepared.delete(path);
+    return true;
+  }
+
+  /** Boot, while stopped: as `clearPrepared` of the real one. */
+  clearPrepared(): void {
+    this.#prepared.clear();
   }
 
   /** Fault: the n-th commit from now (1 = the next) fails, and so does every later one. */
@@ -116,6 +137,21 @@ export class SimBackendDisk {
     return this.#durable;
   }
 
+  prepare(path: string, rows: readonly LoadedRow[]): void {
+    this.#prepared.set(path, stateOf(rows));
+  }
+
+  prepared(path: string): State | null {
+    return this.#prepared.get(path) ?? null;
+  }
+
+  #keep(state: State): void {
+    this.#durable = state;
+    for (const [path, prepared] of this.#prepared) {
+      if (prepared === state) this.#prepared.delete(path); // SB3
+    }
+  }
+
   begin(state: State): void {
     this.#maybe.push(state);
   }
@@ -132,7 +168,7 @@ export class SimBackendDisk {
       return new Error(isFailing ? "simulated commit failure" : "simulated disk is full");
     }
     this.#maybe.shift();
-    this.#durable = state;
+    this.#keep(state);
     const pages = Math.ceil(state.bytes / pageBytes) + 2;
     this.fileBytes = Math.max(this.fileBytes, pages * pageBytes);
     return null;
@@ -185,6 +221,29 @@ class SimBackend implements Backend {
       this.#disk.fileBytes = this.size().inUse;
       done(this.#error);
     });
+  }
+
+  exportImage(done: Done<ImageExport>): void {
+    exportView(this.view(), (run) => this.#later(run), done);
+  }
+
+  importImage(path: string): ImageImport {
+    return importRows(
+      (run) => this.#later(run),
+      (rows) => this.#disk.prepare(path, rows),
+    );
+  }
+
+  replace(path: string, done: Done): void {
+    assert(this.#closing === null, "replace after close");
+    const state = this.#disk.prepared(path);
+    if (state === null) {
+      this.#later(() => done(new Error(`${path}: there is no prepared environment`)));
+      return;
+    }
+    if (this.#error === null) this.#disk.begin(state);
+    this.#pending.push({ state, done });
+    if (this.#pending.length === 1) this.#schedule();
   }
 
   close(done: Done): void {
@@ -263,6 +322,16 @@ class SimView implements View {
     assert(this.#isOpen, "view closed twice");
     this.#isOpen = false;
   }
+}
+
+function stateOf(loaded: readonly LoadedRow[]): State {
+  const rows = { ...emptyState.rows };
+  let bytes = 0;
+  for (const { bucket, key, value } of loaded) {
+    rows[bucket] = putRow(rows[bucket], key, value);
+    bytes += key.length + value.length + rowCostBytes;
+  }
+  return { rows, bytes };
 }
 
 function apply(state: State, batch: Batch): State {

@@ -1,4 +1,5 @@
 import type { Done } from "../../base/ports.ts";
+import type { ImageBackend } from "./image.ts";
 
 /** etcd's buckets (internals.md 4). Rows are opaque bytes here. */
 export const buckets = [
@@ -77,7 +78,7 @@ export interface BackendSize {
  * BK3  A view never changes and never shows a commit that is not durable.
  * BK4  A failed commit is fatal for the owner: nothing is retried.
  */
-export interface Backend {
+export interface Backend extends ImageBackend {
   commit(batch: Batch, done: Done): void;
   view(): View;
   size(): BackendSize;

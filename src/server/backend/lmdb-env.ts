@@ -94,6 +94,14 @@ export function openEnv(path: string): LmdbEnv {
   }
 }
 
+/**
+ * Opens a database that this process has open already. Its file is not looked at, as {@link openEnv}
+ * does: it may change at this moment.
+ */
+export function openLive(path: string): LmdbEnv {
+  return openBuckets(openRoot(path));
+}
+
 function openBuckets(root: LmdbEnv["root"]): LmdbEnv {
   const opened = buckets.map((name) => [name, root.openDB(name, coders)]);
   return { root, databases: Object.fromEntries(opened) as Record<Bucket, LmdbBucket> };

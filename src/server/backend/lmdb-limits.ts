@@ -1,3 +1,6 @@
+/** The database in the backend's directory. */
+export const databaseName = "data.mdb";
+
 /** Bounds of the LMDB adapter. */
 export const lmdbLimits = {
   /** Longest row key at 4 KiB pages. etcd's row keys have at most 18 bytes, names of auth apart. */
@@ -23,4 +26,14 @@ export const lmdbLimits = {
   spareChunksMax: 8,
   /** One step of catching up during defragment takes at least one batch and about this much. */
   replayStepBytes: 8 << 20,
+  /** Rows that the first pass of an export counts before it listens again. */
+  exportStepRows: 100_000,
+  /** Pieces of a database file made before they are asked for. */
+  exportPiecesAhead: 2,
+  /** Rows of a received database file are written in transactions of about this much. */
+  loadStepBytes: 8 << 20,
+  /** A received database file is read in windows of this size. */
+  readWindowBytes: 256 << 10,
+  /** Young generation of a thread that gives out or takes in a database file. */
+  imageYoungMiB: 4,
 } as const;

@@ -6,7 +6,8 @@ import type { Chunk } from "./lmdb-chunk.ts";
 import { Defragmentation } from "./lmdb-defragment.ts";
 import { openEnv, sizeOf } from "./lmdb-env.ts";
 import type { LmdbBucket, LmdbEnv } from "./lmdb-env.ts";
-import type { FromWriter, ToWriter, WriterStart } from "./lmdb-messages.ts";
+import type { FromWriter, SwapKind, ToWriter, WriterStart } from "./lmdb-messages.ts";
+import { Replacement } from "./lmdb-replacement.ts";
 
 type Post = (message: FromWriter, transfer?: ArrayBuffer[]) => void;
 
@@ -18,6 +19,8 @@ type Post = (message: FromWriter, transfer?: ArrayBuffer[]) => void;
  * LW2  After a failed commit nothing is written any more.
  * LW3  While the owner opens the copy that defragment made (from "ready" to "opened"), nothing is
  *      committed: copy and database hold the same rows.
+ * LW4  One swap is under way at a time, in the order asked for; a replacement ends a defragment that
+ *      is before it, whose copy nobody would use.
  */
 class Writer {
   readonly #path: string;
@@ -25,8 +28,11 @@ class Writer {
   #env: LmdbEnv;
   /** Environments replaced, by number of the swap, until the owner has let go of them. */
   readonly #replaced = new Map<number, LmdbEnv>();
-  #swaps = 0;
-  #defragmentation: Defragmentation | null = null;
+  #swapCount = 0;
+  /** The swap under way. */
+  #swap: Defragmentation | Replacement | null = null;
+  #swapKind: SwapKind = "defragment";
+  readonly #swapsWaiting: { readonly kind: SwapKind; readonly copyPath: string }[] = [];
   #failed = false;
   #closing = false;
   /** Messages that came while commits were held back (LW3). */
@@ -41,7 +47,7 @@ class Writer {
   receive(message: ToWriter): void {
     if (this.#failed) return;
     const waits = message.kind === "commit" || message.kind === "close";
-    if (waits && this.#defragmentation?.isHolding === true) {
+    if (waits && this.#swap?.isHolding === true) {
       this.#held.push(message);
       return;
     }
@@ -54,10 +60,13 @@ class Writer {
         this.#commit(message.chunks);
         break;
       case "defragment":
-        this.#defragment(message.copyPath);
+      case "replace":
+        this.#swapsWaiting.push(message);
+        if (this.#swap === null) this.#startSwap();
+        else if (message.kind === "replace") this.#swap.cancel(); // LW4
         break;
       case "opened":
-        this.#swap(message.error);
+        this.#install(message.error);
         break;
       case "released":
         void must(this.#replaced.get(message.swap)).root.close();
@@ -65,15 +74,15 @@ class Writer {
         break;
       case "close":
         this.#closing = true;
-        if (this.#defragmentation === null) this.#close();
-        else this.#defragmentation.cancel();
+        if (this.#swap === null) this.#close();
+        else this.#swap.cancel();
     }
   }
 
   #commit(chunks: readonly Chunk[]): void {
     try {
       applyRows(this.#env, chunks);
-      this.#defragmentation?.record(chunks);
+      this.#swap?.record(chunks);
       const size = sizeOf(this.#env);
       const transfer = chunks.map((chunk) => chunk.buffer);
       this.#post({ kind: "committed", chunks, size }, transfer);
@@ -87,53 +96,67 @@ class Writer {
     this.#post({ kind: "failed", error: String(error) });
   }
 
-  #defragment(copyPath: string): void {
+  #startSwap(): void {
+    const next = this.#swapsWaiting.shift();
+    if (next === undefined) return;
+    const { kind, copyPath } = next;
+    this.#swapKind = kind;
+    const ready = (): void => this.#post({ kind: "ready", copyPath });
+    const ended = (error: string): void => {
+      this.#swap = null;
+      this.#post({ kind: "swapFailed", swap: kind, error });
+      this.#resume();
+    };
+    if (kind === "replace") {
+      this.#swap = new Replacement(copyPath, { ready, ended });
+      this.#swap.begin();
+      return;
+    }
     const { root } = this.#env;
-    this.#defragmentation = new Defragmentation(copyPath, {
+    this.#swap = new Defragmentation(copyPath, {
       source: () => this.#env,
       copy: (path) => root.backup(path, true),
       apply: applyRows,
-      ready: () => this.#post({ kind: "ready", copyPath }),
-      ended: (error) => {
-        this.#defragmentation = null;
-        this.#post({ kind: "defragmentFailed", error });
-        this.#resume();
-      },
+      ...{ ready, ended },
     });
   }
 
-  #swap(openError: string | null): void {
-    const defragmentation = must(this.#defragmentation);
+  #install(openError: string | null): void {
+    const swap = must(this.#swap);
     if (openError !== null) {
-      defragmentation.abandon(openError);
+      swap.abandon(openError);
       return;
     }
     try {
-      const next = defragmentation.install(this.#path);
+      const next = swap.install(this.#path);
       if (next === null) return;
-      this.#swaps++;
-      this.#replaced.set(this.#swaps, this.#env);
+      this.#swapCount++;
+      this.#replaced.set(this.#swapCount, this.#env);
       this.#env = next;
     } catch (error) {
       // Renamed, yet not known to stay so: as with any failed sync, nothing may build on it.
       this.#fail(error);
       return;
     }
-    this.#defragmentation = null;
-    this.#post({ kind: "swapped", size: sizeOf(this.#env) });
+    this.#swap = null;
+    this.#post({ kind: "swapped", swap: this.#swapKind, size: sizeOf(this.#env) });
     this.#resume();
   }
 
   #resume(): void {
+    if (!this.#closing) this.#startSwap();
     const held = this.#held;
     this.#held = [];
     for (const message of held) this.receive(message);
-    if (this.#closing && this.#defragmentation === null) this.#close();
+    if (this.#closing && this.#swap === null) this.#close();
   }
 
   #close(): void {
     if (this.#failed) return;
     this.#failed = true;
+    const error = "the backend is closing";
+    for (const { kind } of this.#swapsWaiting)
+      this.#post({ kind: "swapFailed", swap: kind, error });
     const ends = [this.#env, ...this.#replaced.values()].map((env) => env.root.close());
     void Promise.allSettled(ends).then(() => {
       this.#post({ kind: "closed" });

@@ -10,8 +10,10 @@ import type { Chunk } from "./lmdb-chunk.ts";
 import { openEnv, sizeOf } from "./lmdb-env.ts";
 import type { LmdbEnv } from "./lmdb-env.ts";
 import { syncDirectory } from "./lmdb-file.ts";
-import { lmdbLimits } from "./lmdb-limits.ts";
-import type { FromWriter, ToWriter, WriterStart } from "./lmdb-messages.ts";
+import type { ImageExport, ImageImport } from "./image.ts";
+import { LmdbImageExport, LmdbImageImport } from "./lmdb-image.ts";
+import { databaseName, lmdbLimits } from "./lmdb-limits.ts";
+import type { FromWriter, SwapKind, ToWriter, WriterStart } from "./lmdb-messages.ts";
 import { LmdbView } from "./lmdb-view.ts";
 
 /**
@@ -42,7 +44,6 @@ interface Held {
   views: number;
 }
 
-const fileName = "data.mdb";
 const copyPrefix = "defragment-";
 
 /**
@@ -51,7 +52,7 @@ const copyPrefix = "defragment-";
  */
 export function openLmdbBackend(options: LmdbOptions): Backend {
   const { directory } = options;
-  const path = join(directory, fileName);
+  const path = join(directory, databaseName);
   try {
     // What a defragment left that did not reach its end.
     for (const name of readdirSync(directory)) {
@@ -74,6 +75,7 @@ export function openLmdbBackend(options: LmdbOptions): Backend {
 
 class LmdbBackend implements Backend {
   readonly #directory: string;
+  readonly #path: string;
   readonly #turn: Turn;
   readonly #worker: Worker;
   #held: Held;
@@ -86,15 +88,20 @@ class LmdbBackend implements Backend {
   #rowsPacked = 0;
   #chunks: Chunk[] = [];
   #packScheduled = false;
+  readonly #packed: (() => void)[] = [];
   /** Handed over, not yet reported. */
   readonly #committing: Commit[] = [];
   #defragmentWaiters: Done[] = [];
   #defragments = 0;
+  readonly #replaceWaiters: Done[] = [];
+  readonly #exports = new Set<LmdbImageExport>();
   #error: Error | null = null;
   #closing: Done | null = null;
+  #exportsEnded: (() => void) | null = null;
 
   constructor(env: LmdbEnv, path: string, options: LmdbOptions) {
     this.#directory = options.directory;
+    this.#path = path;
     this.#turn = options.turn;
     this.#held = { env, swap: 1, views: 0 };
     this.#size = sizeOf(env);
@@ -111,6 +118,7 @@ class LmdbBackend implements Backend {
 
   commit(batch: Batch, done: Done): void {
     assert(this.#closing === null, "commit after close");
+    assert(this.#replaceWaiters.length === 0, "commit before the backend is replaced");
     this.#packing.push({ batch, done });
     this.#schedulePack();
   }
@@ -143,11 +151,43 @@ class LmdbBackend implements Backend {
     this.#post({ kind: "defragment", copyPath });
   }
 
+  replace(path: string, done: Done): void {
+    assert(this.#closing === null, "replace after close");
+    const error = this.#error;
+    if (error !== null) {
+      this.#turn.next(() => done(error));
+      return;
+    }
+    this.#replaceWaiters.push(done);
+    this.#whenPacked(() => this.#post({ kind: "replace", copyPath: path }));
+  }
+
+  exportImage(done: Done<ImageExport>): void {
+    assert(this.#closing === null, "export after close");
+    const made: LmdbImageExport = new LmdbImageExport(this.#path, done, () => {
+      this.#exports.delete(made);
+      if (this.#exports.size === 0) this.#exportsEnded?.();
+    });
+    this.#exports.add(made);
+  }
+
+  importImage(path: string): ImageImport {
+    assert(this.#closing === null, "import after close");
+    return new LmdbImageImport(path, this.#turn);
+  }
+
   close(done: Done): void {
     assert(this.#closing === null, "closed twice");
     this.#closing = done;
+    for (const made of this.#exports) made.close();
     if (this.#error !== null) this.#turn.next(() => this.#closed());
-    else if (this.#packing.length === 0) this.#post({ kind: "close" });
+    else this.#whenPacked(() => this.#post({ kind: "close" }));
+  }
+
+  /** Behind all commits given so far (LB1). */
+  #whenPacked(run: () => void): void {
+    if (this.#packing.length === 0) run();
+    else this.#packed.push(run);
   }
 
   #post(message: ToWriter, transfer: readonly ArrayBuffer[] = []): void {
@@ -189,7 +229,7 @@ class LmdbBackend implements Backend {
     this.#chunks.push(writer.chunk());
     if (this.#rowsPacked === batch.size) this.#handOver(commit);
     if (this.#packing.length > 0) this.#schedulePack();
-    else if (this.#closing !== null) this.#post({ kind: "close" });
+    else for (const run of this.#packed.splice(0)) run();
   }
 
   #handOver(commit: Commit): void {
@@ -216,12 +256,15 @@ class LmdbBackend implements Backend {
         this.#turn.atEnd(() => this.#openCopy(message.copyPath));
         break;
       case "swapped":
-        this.#swapped(message.size);
+        this.#swapped(message.swap, message.size);
         break;
-      case "defragmentFailed":
+      case "swapFailed":
         if (this.#copy !== null) void this.#copy.env.root.close();
         this.#copy = null;
-        this.#defragmented(new Error(`Cannot defragment the backend: ${message.error}`));
+        this.#swapEnded(
+          message.swap,
+          new Error(`Cannot ${message.swap} the backend: ${message.error}`),
+        );
         break;
       case "closed":
         this.#closed();
@@ -248,19 +291,24 @@ class LmdbBackend implements Backend {
     this.#post({ kind: "opened", error });
   }
 
-  #swapped(size: BackendSize): void {
+  #swapped(swap: SwapKind, size: BackendSize): void {
     const before = this.#held;
     this.#held = must(this.#copy);
     this.#copy = null;
     this.#size = size;
     if (before.views === 0) this.#release(before);
-    this.#defragmented(null);
+    this.#swapEnded(swap, null);
   }
 
   /** Lets go of a replaced environment first, so that unmapping it falls to the writer (LB3). */
   #release(held: Held): void {
     void held.env.root.close();
     this.#post({ kind: "released", swap: held.swap });
+  }
+
+  #swapEnded(swap: SwapKind, error: Error | null): void {
+    if (swap === "defragment") this.#defragmented(error);
+    else must(this.#replaceWaiters.shift())(error);
   }
 
   #defragmented(error: Error | null): void {
@@ -284,13 +332,18 @@ class LmdbBackend implements Backend {
     const commits = [...this.#committing.splice(0), ...this.#packing.splice(0)];
     for (const { done } of commits) done(error);
     this.#defragmented(error);
+    for (const done of this.#replaceWaiters.splice(0)) done(error);
   }
 
   #closed(): void {
     const done = must(this.#closing);
     // A view left open would read from memory that is gone; its environment ends with the process.
     const end = this.#held.views === 0 ? this.#held.env.root.close() : Promise.resolve();
-    void end.then(() => done(this.#error));
+    const exportsEnd = new Promise<void>((resolve) => {
+      if (this.#exports.size === 0) resolve();
+      else this.#exportsEnded = resolve;
+    });
+    void Promise.all([end, exportsEnd]).then(() => done(this.#error));
   }
 
   #exited(): void {

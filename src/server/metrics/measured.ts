@@ -114,6 +114,13 @@ export function measureBackend(backend: Backend, clock: Clock, meters: BackendMe
         done(error);
       });
     },
+    exportImage: (done) => {
+      backend.exportImage(done);
+    },
+    importImage: (path) => backend.importImage(path),
+    replace: (path, done) => {
+      backend.replace(path, done);
+    },
     close: (done) => {
       backend.close(done);
     },

@@ -1,0 +1,30 @@
+import type { ImageHead } from "./image.ts";
+
+/** From the owner (main thread) to the thread that gives a database file out. */
+export type ToExporter =
+  /** Asks for one more piece. */
+  { readonly kind: "read" } | { readonly kind: "close" };
+
+export type FromExporter =
+  | { readonly kind: "opened"; readonly head: ImageHead; readonly sizeBytes: number }
+  /** One per "read"; null after the last. */
+  | { readonly kind: "piece"; readonly piece: Uint8Array<ArrayBuffer> | null }
+  | { readonly kind: "failed"; readonly error: string };
+
+/** From the owner to the thread that takes a database file in. */
+export type ToImporter =
+  | { readonly kind: "piece"; readonly piece: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "end" }
+  | { readonly kind: "abort" };
+
+export type FromImporter =
+  /** One per "piece": it is in the file. */
+  | { readonly kind: "written" }
+  | { readonly kind: "prepared"; readonly head: ImageHead }
+  | { readonly kind: "failed"; readonly error: string };
+
+/** What either thread starts with. */
+export interface ImageWorkerStart {
+  /** Exporter: the database. Importer: where the prepared environment shall be. */
+  readonly path: string;
+}
