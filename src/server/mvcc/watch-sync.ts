@@ -1,12 +1,12 @@
 import { toBinaryString } from "../../base/bytes.ts";
 import { assert } from "../../base/assert.ts";
 import type { MvccEvent } from "./types.ts";
+import { EventBatch } from "./watch-batch.ts";
 import { SharedEvent } from "./watch-events.ts";
 import { watchLimits } from "./watch-limits.ts";
 import type { WatchableStore } from "./watchable-store.ts";
 import { WatcherGroup } from "./watcher-group.ts";
 import type { WatcherList } from "./watcher-group.ts";
-import { wants } from "./watcher.ts";
 import type { Watcher } from "./watcher.ts";
 
 const historyLimits = { events: watchLimits.roundEventsMax, bytes: watchLimits.roundBytesMax };
@@ -28,7 +28,6 @@ export function syncRound(store: WatchableStore): void {
   for (const watcher of round) group.add(watcher);
   const next = collect(group, outcome.events, outcome.next);
   for (const watcher of round) finish(store, group, watcher, next);
-  store.sender.forget();
 }
 
 /** Takes from the unsynced heap; cancels those that need what is compacted (W5). */
@@ -48,7 +47,7 @@ function chooseWatchers(store: WatchableStore): Watcher[] {
   return chosen;
 }
 
-/** Fills the pending lists. Returns the first revision that was not looked at. */
+/** Fills the lists' batches. Returns the first revision that was not looked at. */
 function collect(group: WatcherGroup, events: readonly MvccEvent[], end: number): number {
   const lists: WatcherList[] = [];
   let deliveries = 0;
@@ -62,48 +61,30 @@ function collect(group: WatcherGroup, events: readonly MvccEvent[], end: number)
     group.match(toBinaryString(event.key), lists);
     if (lists.length === 0) continue;
     const shared = new SharedEvent(event);
-    for (const { watchers } of lists) {
-      deliveries += watchers.length;
-      for (const watcher of watchers) if (wants(watcher, event)) add(watcher, shared);
+    for (const list of lists) {
+      deliveries += list.watchers.length;
+      list.batch ??= new EventBatch(watchLimits.responseBytesTarget);
+      list.batch.add(shared);
     }
   }
   return end;
 }
 
-function add(watcher: Watcher, shared: SharedEvent): void {
-  if (watcher.stoppedAt > 0) return;
-  const { modRevision, kv } = shared.event;
-  if (watcher.pendingBytes >= watchLimits.responseBytesTarget) {
-    const last = watcher.pending[watcher.pending.length - 1]!;
-    if (last.event.modRevision < modRevision) {
-      watcher.stoppedAt = modRevision;
-      return;
-    }
-  }
-  watcher.pending.push(shared);
-  watcher.pendingBytes += kv.length;
-}
-
 /** Sends what was collected and moves on (W2, W3); or, when its stream is full by now, holds it. */
 function finish(store: WatchableStore, group: WatcherGroup, watcher: Watcher, next: number): void {
-  const { stream } = watcher;
-  const end = watcher.stoppedAt > 0 ? watcher.stoppedAt : next;
-  watcher.stoppedAt = 0;
-  watcher.pendingBytes = 0;
+  const { stream, list } = watcher;
   group.remove(watcher);
-  if (watcher.state === "ended") {
-    watcher.pending.length = 0; // its stream was closed by a response sent just before
-    return;
-  }
-  if (watcher.pending.length > 0) {
+  if (watcher.state === "ended") return; // its stream was closed by a response sent just before
+  const portion = list?.batch?.portion(watcher.variant, watcher.nextRevision);
+  if (portion !== undefined && portion.events.length > 0) {
     if (stream.blocked) {
-      watcher.nextRevision = watcher.pending[0]!.event.modRevision;
-      watcher.pending.length = 0;
+      watcher.nextRevision = portion.firstRevision;
       store.hold(watcher);
       return;
     }
-    if (!store.sender.send(watcher)) stream.blocked = true;
+    if (!store.sender.send(watcher, portion)) stream.blocked = true;
   }
+  const end = portion !== undefined && portion.stoppedAt > 0 ? portion.stoppedAt : next;
   watcher.nextRevision = Math.max(watcher.nextRevision, end);
   store.place(watcher);
 }

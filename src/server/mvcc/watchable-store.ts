@@ -21,13 +21,14 @@ import { toBinaryString } from "../../base/bytes.ts";
 import type { Turn } from "../../base/ports.ts";
 import type { WatchCreateRequest } from "../../codec/messages.ts";
 import type { EventListener, HistorySource, MvccEvent } from "./types.ts";
+import { EventBatch } from "./watch-batch.ts";
 import { SharedEvent } from "./watch-events.ts";
 import { WatchSender } from "./watch-sender.ts";
 import { watchLimits } from "./watch-limits.ts";
 import { syncRound } from "./watch-sync.ts";
 import { WatcherGroup } from "./watcher-group.ts";
 import type { WatcherList } from "./watcher-group.ts";
-import { wants, Watcher, WatchStream } from "./watcher.ts";
+import { Watcher, WatchStream } from "./watcher.ts";
 import type { WatchOutput } from "./watcher.ts";
 
 const reasonDuplicateId = "mvcc: duplicate watch ID provided on the WatchStream";
@@ -66,7 +67,8 @@ export class WatchableStore implements EventListener {
     if (this.unsynced.size > 0) this.planRound();
   };
   private readonly lists: WatcherList[] = [];
-  private readonly touched: Watcher[] = [];
+  /** Lists with a batch. */
+  private touched: WatcherList[] = [];
 
   constructor(deps: WatchableStoreDeps) {
     this.source = deps.source;
@@ -163,9 +165,9 @@ export class WatchableStore implements EventListener {
     if (backlog.length === 0) return;
     this.backlog = [];
     for (const event of backlog) this.collect(new SharedEvent(event));
-    for (const watcher of this.touched) this.deliver(watcher);
-    this.touched.length = 0;
-    this.sender.forget();
+    const { touched } = this;
+    this.touched = [];
+    for (const list of touched) this.deliver(list);
   }
 
   /**
@@ -247,31 +249,35 @@ export class WatchableStore implements EventListener {
     return stream.nextId++;
   }
 
-  /** Adds the event to the pending list of every synced watcher it concerns. */
+  /** Adds the event to the batch of every list of synced watchers it may concern. */
   private collect(shared: SharedEvent): void {
-    const { event } = shared;
     this.lists.length = 0;
-    this.synced.match(toBinaryString(event.key), this.lists);
-    for (const { watchers } of this.lists) {
-      for (const watcher of watchers) {
-        if (!wants(watcher, event)) continue;
-        if (watcher.pending.length === 0) this.touched.push(watcher);
-        watcher.pending.push(shared);
+    this.synced.match(toBinaryString(shared.event.key), this.lists);
+    for (const list of this.lists) {
+      if (list.batch === null) {
+        list.batch = new EventBatch(Infinity); // who is synced stays so, whatever the size
+        this.touched.push(list);
       }
+      list.batch.add(shared);
     }
   }
 
-  private deliver(watcher: Watcher): void {
-    const { stream, pending } = watcher;
-    if (watcher.state === "ended") {
-      pending.length = 0; // its stream was closed by a response sent just before
-    } else if (stream.blocked) {
-      this.synced.remove(watcher);
-      watcher.nextRevision = pending[0]!.event.modRevision; // W3
-      pending.length = 0;
-      this.hold(watcher);
-    } else {
-      note(stream, this.sender.send(watcher));
+  private deliver(list: WatcherList): void {
+    const batch = list.batch!;
+    list.batch = null;
+    // A copy: meanwhile those held back leave the list, and those whose stream a response closed.
+    for (const watcher of list.watchers.slice()) {
+      if (watcher.state === "ended") continue;
+      const portion = batch.portion(watcher.variant, watcher.nextRevision);
+      if (portion.events.length === 0) continue;
+      const { stream } = watcher;
+      if (stream.blocked) {
+        this.synced.remove(watcher);
+        watcher.nextRevision = portion.firstRevision; // W3
+        this.hold(watcher);
+      } else {
+        note(stream, this.sender.send(watcher, portion));
+      }
     }
   }
 }

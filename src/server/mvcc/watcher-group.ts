@@ -1,5 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import { IntervalTree } from "../../base/interval-tree.ts";
+import type { EventBatch } from "./watch-batch.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** All watchers of a group with one and the same range. */
@@ -7,6 +8,8 @@ export interface WatcherList {
   readonly start: string;
   readonly end: string | null | undefined;
   readonly watchers: Watcher[];
+  /** Events collected for their next responses; null between dispatches. */
+  batch: EventBatch | null;
 }
 
 /**
@@ -65,7 +68,7 @@ export class WatcherGroup {
   private listFor(start: string, end: string | null | undefined): WatcherList {
     const known = end === undefined ? this.exact.get(start) : this.ranges.get(start, end);
     if (known !== undefined) return known;
-    const list: WatcherList = { start, end, watchers: [] };
+    const list: WatcherList = { start, end, watchers: [], batch: null };
     if (end === undefined) this.exact.set(start, list);
     else this.ranges.add(start, end, list);
     return list;

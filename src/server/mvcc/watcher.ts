@@ -1,6 +1,5 @@
 import type { HeapItem } from "../../base/heap.ts";
-import type { MvccEvent } from "./types.ts";
-import type { SharedEvent } from "./watch-events.ts";
+import { watchVariant } from "./watch-batch.ts";
 import type { WatcherList } from "./watcher-group.ts";
 
 /**
@@ -66,32 +65,26 @@ export interface WatcherOptions {
   progressNotify: boolean;
 }
 
-/** One watch. */
+/** One watch. What every event asks of it comes first, and so lies together in memory. */
 export class Watcher implements HeapItem {
   readonly stream: WatchStream;
   readonly id: number;
-  readonly start: string;
-  readonly end: string | null | undefined;
-  readonly noPut: boolean;
-  readonly noDelete: boolean;
-  readonly prevKv: boolean;
-  readonly fragment: boolean;
-  readonly progressNotify: boolean;
-  /** As asked for; 0 = from now. */
-  readonly startRevision: number;
   state: WatcherState = "ended";
+  /** Filters and form: bits of {@link watchVariant}. */
+  readonly variant: number;
   /**
    * First revision not yet delivered. While synced it is only a lower bound for what to deliver
    * (it lies in the future for a watch that starts there): dispatching does not move it.
    */
   nextRevision: number;
+  readonly fragment: boolean;
   /** Events were sent since the stream's last progress tick. */
   sentSinceTick = false;
-  /** Events collected for the next response; empty between dispatches. */
-  readonly pending: SharedEvent[] = [];
-  pendingBytes = 0;
-  /** Catch-up stopped collecting at this revision, for size; 0 = it did not. */
-  stoppedAt = 0;
+  readonly progressNotify: boolean;
+  readonly start: string;
+  readonly end: string | null | undefined;
+  /** As asked for; 0 = from now. */
+  readonly startRevision: number;
   /** Place in its group's list. */
   list: WatcherList | null = null;
   listIndex = 0;
@@ -105,18 +98,13 @@ export class Watcher implements HeapItem {
     this.end = options.end;
     this.startRevision = options.startRevision;
     this.nextRevision = options.startRevision;
-    this.noPut = options.noPut;
-    this.noDelete = options.noDelete;
-    this.prevKv = options.prevKv;
+    this.variant =
+      (options.noPut ? watchVariant.noPut : 0) |
+      (options.noDelete ? watchVariant.noDelete : 0) |
+      (options.prevKv ? watchVariant.prevKv : 0);
     this.fragment = options.fragment;
     this.progressNotify = options.progressNotify;
   }
-}
-
-/** Passes the filters, and was not delivered before (W2, W7 of the watchable store). */
-export function wants(watcher: Watcher, event: MvccEvent): boolean {
-  if (event.modRevision < watcher.nextRevision) return false;
-  return event.isDelete ? !watcher.noDelete : !watcher.noPut;
 }
 
 /** Has seen everything up to `revision`, the store's, and that is not before its start (W6). */
