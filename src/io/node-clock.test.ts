@@ -57,6 +57,21 @@ test("each turn is measured once, from its first work to its end", async () => {
   );
 });
 
+test("a timer's work is measured as part of its turn", async () => {
+  const seconds = new Histogram([0.01]);
+  const clock = createNodeClock(createNodeTurn(seconds));
+  const alive = setTimeout(() => {}, 60_000);
+  await new Promise<void>((resolve) => {
+    clock.after(1, () => {
+      const end = performance.now() + 20;
+      while (performance.now() < end);
+      setImmediate(resolve); // behind the turn's own
+    });
+  });
+  clearTimeout(alive);
+  assert.deepEqual([...seconds.counts], [0, 1]);
+});
+
 test("a cancelled timer never runs, another one runs once", async () => {
   const clock = createNodeClock();
   let ran = 0;

@@ -2,12 +2,16 @@
 import type { Histogram } from "../base/metrics.ts";
 import type { Clock, Timer, Turn } from "../base/ports.ts";
 
-export function createNodeClock(): Clock {
+/** @param turn told of each timer that runs, so that its work is measured as part of a turn */
+export function createNodeClock(turn: { begin(): void } | null = null): Clock {
   return {
     now: () => performance.now(),
     wall: () => Date.now(),
     after(delayMs, run): Timer {
-      const timer = setTimeout(run, delayMs);
+      const timer = setTimeout(() => {
+        turn?.begin();
+        run();
+      }, delayMs);
       timer.unref();
       return {
         cancel: () => {
@@ -22,8 +26,8 @@ export function createNodeClock(): Clock {
  * TU1  Everything given to atEnd in a turn runs in that turn, in order of registration, also what
  *      is registered while it runs.
  * TU2  What is given to next runs after the loop has polled for input once more.
- * TU3  A turn is measured from its first piece of work to its end: what came before is the first
- *      input's reading.
+ * TU3  A turn is measured from its first timer or piece of work to its end: what came before is the
+ *      first input's reading.
  */
 class NodeTurn implements Turn {
   #atEnd: (() => void)[] = [];
@@ -41,6 +45,11 @@ class NodeTurn implements Turn {
 
   constructor(seconds: Histogram | null) {
     this.#seconds = seconds;
+  }
+
+  /** Work of this turn begins (TU3). */
+  begin(): void {
+    this.#schedule();
   }
 
   atEnd(run: () => void): void {
@@ -79,6 +88,6 @@ class NodeTurn implements Turn {
 }
 
 /** @param seconds told how long each turn was busy */
-export function createNodeTurn(seconds: Histogram | null = null): Turn {
+export function createNodeTurn(seconds: Histogram | null = null): Turn & { begin(): void } {
   return new NodeTurn(seconds);
 }

@@ -93,13 +93,14 @@ function writeFatal(log: NodeLog, message: string, fields: Note["fields"]): void
 
 async function run(config: ServerConfig, log: NodeLog, start: StartServer): Promise<void> {
   dieLoudly(log);
-  const clock = createNodeClock();
+  const turnSeconds = new Histogram(turnBounds);
+  const turn = createNodeTurn(turnSeconds);
+  const clock = createNodeClock(turn);
   const plan = logMemoryPlan(log);
   watchMemory(log, clock);
-  const turnSeconds = new Histogram(turnBounds);
   const io: ServerIo = {
     clock,
-    turn: createNodeTurn(turnSeconds),
+    turn,
     turnSeconds,
     random: createNodeRandom(),
     log,

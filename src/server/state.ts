@@ -68,6 +68,7 @@ export function loadState(parts: StateParts): State {
   const electionTicks = Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
   const lessor = new Lessor({
     clock,
+    turn,
     rows: writer,
     minTtlSeconds: minLeaseTtlSeconds(electionTicks, config.heartbeatIntervalMs),
     proposeRevoke: parts.proposeRevoke,
@@ -127,7 +128,11 @@ export function writeConfState(writer: BackendWriter, conf: ConfState): void {
 }
 
 function readConfState(writer: BackendWriter): ConfState {
-  const row = writer.view.get("meta", confStateKey);
+  return parseConfState(writer.view.get("meta", confStateKey));
+}
+
+/** The row of the `meta` bucket; null: there is none yet. */
+export function parseConfState(row: Uint8Array | null): ConfState {
   const text = row === null ? "{}" : new TextDecoder().decode(row);
   // Ids are 64-bit numbers, which JSON.parse would round.
   const raw = JSON.parse(text.replace(/(\d+)/g, '"$1"')) as Record<string, string[] | boolean>;

@@ -56,7 +56,7 @@ export class ApplyRig {
     });
     const { writer } = this;
     this.lessor = new Lessor({
-      ...{ clock: hand, rows: writer, minTtlSeconds: 2 },
+      ...{ clock: hand, turn: hand, rows: writer, minTtlSeconds: 2 },
       proposeRevoke: () => undefined,
     });
     this.store = new KvStore({

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { fromBinaryString, toBinaryString } from "../../src/base/bytes.ts";
 import { Lessor, renewed } from "../../src/server/lease/lessor.ts";
 import { LeaseRules } from "../model/lease-rules.ts";
-import { FakeClock } from "../watch/fakes.ts";
+import { FakeClock, FakeTurn } from "../watch/fakes.ts";
 
 const extensionMs = 1000;
 
@@ -40,6 +40,7 @@ class World {
   readonly owner = new Map<string, bigint>();
   readonly lessor = new Lessor({
     clock: this.clock,
+    turn: new FakeTurn(),
     rows: {
       put: (_, key, value) => void this.rows.set(toBinaryString(key), value),
       delete: (_, key) => void this.rows.delete(toBinaryString(key)),

@@ -13,7 +13,7 @@ import { Answers } from "../../src/server/rpc/answers.ts";
 import { createLeaseService } from "../../src/server/rpc/lease.ts";
 import type { Proposer, ReadWaiter } from "../../src/server/rpc/services.ts";
 import { FakeCall } from "../watch/fake-call.ts";
-import { FakeClock, FakeRandom } from "../watch/fakes.ts";
+import { FakeClock, FakeRandom, FakeTurn } from "../watch/fakes.ts";
 import { fieldsOf, message, nested } from "../watch/messages.ts";
 
 /** The service on a lessor whose entries are applied at once. */
@@ -22,6 +22,7 @@ class World {
   readonly reads: ReadWaiter[] = [];
   readonly lessor = new Lessor({
     clock: this.clock,
+    turn: new FakeTurn(),
     rows: { put: () => undefined, delete: () => undefined },
     minTtlSeconds: 2,
     proposeRevoke: () => undefined,

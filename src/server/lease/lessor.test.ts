@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "../../base/bytes.ts";
 import { errLeaseExist, errLeaseNotFound, errLeaseTTLTooLarge } from "../../base/etcd-errors.ts";
-import { FakeClock } from "../../../test/watch/fakes.ts";
+import { FakeClock, FakeTurn } from "../../../test/watch/fakes.ts";
 import type { RenewWaiter } from "./lease.ts";
 import { decodeLeaseRow, encodeLeaseRow, leaseRowKey } from "./lease-row.ts";
 import { Lessor, leaseLimits, minLeaseTtlSeconds, renewed } from "./lessor.ts";
@@ -26,15 +26,17 @@ class Waiter implements RenewWaiter {
 
 function setup() {
   const clock = new FakeClock();
+  const turn = new FakeTurn();
   const rows = new Rows();
   const proposed: bigint[] = [];
   const lessor = new Lessor({
     clock,
+    turn,
     rows,
     minTtlSeconds: 2,
     proposeRevoke: (id) => proposed.push(id),
   });
-  return { clock, rows, proposed, lessor, waiter: new Waiter() };
+  return { clock, turn, rows, proposed, lessor, waiter: new Waiter() };
 }
 
 const keys = (lessor: Lessor, id: bigint) =>
@@ -197,9 +199,10 @@ test("mass expiry is proposed at the revoke rate, each lease once", () => {
 });
 
 test("a promotion spreads leases that would end together below the revoke rate", () => {
-  const { lessor, clock, proposed } = setup();
+  const { lessor, clock, turn, proposed } = setup();
   for (let i = 1; i <= 3000; i++) lessor.applyGrant(BigInt(i), 5);
   lessor.promote(1000);
+  turn.drain();
   const perRound: number[] = [];
   for (let at = 500; at <= 10_500; at += 500) {
     clock.advance(500);
@@ -209,6 +212,39 @@ test("a promotion spreads leases that would end together below the revoke rate",
   assert.equal(lessor.size, 0);
   const full = perRound.filter((count) => count === leaseLimits.revokesPerSecondMax / 2);
   assert.ok(full.length <= 2, `rounds: ${perRound.join()}`);
+});
+
+test("a promotion goes over many leases in several turns, and shows their times meanwhile", () => {
+  const { lessor, clock, turn, waiter, proposed } = setup();
+  for (let i = 1; i <= 10_000; i++) lessor.applyGrant(BigInt(i), 60);
+  lessor.promote(1000);
+  const last = 10_000n;
+  assert.equal(lessor.timeToLive(last)?.ttl, 61);
+  assert.equal(lessor.ids().length, 10_000);
+  clock.advance(2000);
+  assert.equal(lessor.renew(last, waiter), 60); // PR1: kept when its step comes
+  lessor.applyRevoke(9_999n);
+  assert.ok(turn.drain() > 2);
+  assert.equal(lessor.timeToLive(last)?.ttl, 60);
+  assert.ok(lessor.timeToLive(9_998n)!.ttl >= 59);
+  clock.advance(58_000);
+  assert.deepEqual(proposed, []);
+  clock.advance(1000);
+  assert.ok(proposed.length > 0);
+});
+
+test("a demotion ends a promotion that is under way", () => {
+  const { lessor, clock, turn, proposed } = setup();
+  for (let i = 1; i <= 10_000; i++) lessor.applyGrant(BigInt(i), 5);
+  lessor.promote(1000);
+  lessor.demote();
+  turn.drain();
+  clock.advance(60_000);
+  assert.deepEqual(proposed, []);
+  lessor.promote(1000);
+  turn.drain();
+  clock.advance(60_000);
+  assert.equal(new Set(proposed).size, 10_000);
 });
 
 test("rows round trip, and a restarted lessor has the same leases", () => {

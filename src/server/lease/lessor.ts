@@ -16,13 +16,14 @@ import type { EtcdError } from "../../base/etcd-errors.ts";
 import { errLeaseExist, errLeaseNotFound, errLeaseTTLTooLarge } from "../../base/etcd-errors.ts";
 import { assert } from "../../base/assert.ts";
 import { fromBinaryString, toBinaryString } from "../../base/bytes.ts";
-import type { Clock, Timer } from "../../base/ports.ts";
+import type { Clock, Timer, Turn } from "../../base/ports.ts";
 import type { RowWriter } from "../backend/rows.ts";
 import type { LeaseAttachments } from "../mvcc/types.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import { Lease } from "./lease.ts";
 import type { RenewWaiter } from "./lease.ts";
 import { decodeLeaseRow, encodeLeaseRow, leaseRowKey } from "./lease-row.ts";
+import { Promotion } from "./promotion.ts";
 
 export const leaseLimits = {
   /** etcd's bound; seconds. */
@@ -46,6 +47,7 @@ export function minLeaseTtlSeconds(electionTicks: number, tickMs: number): numbe
 
 export interface LessorDeps {
   readonly clock: Clock;
+  readonly turn: Turn;
   readonly rows: RowWriter;
   /** Seconds; see {@link minLeaseTtlSeconds}. */
   readonly minTtlSeconds: number;
@@ -59,6 +61,12 @@ export interface LeaseStatus {
   grantedTtl: number;
 }
 
+/**
+ * Of the leases that expire in one second after a promotion, no more than this: a quarter of the
+ * revoke rate stays for others.
+ */
+const promotedPerSecondMax = (leaseLimits.revokesPerSecondMax * 3) / 4;
+
 /** What a lease without an expiry time shows as its remaining seconds: etcd's largest duration. */
 const foreverSeconds = 9_223_372_036;
 
@@ -70,6 +78,8 @@ export class Lessor implements LeaseAttachments {
   private readonly expired: Lease[] = [];
   private timer: Timer | null = null;
   private primary = false;
+  /** Set while not every lease has its expiry time yet. */
+  private promotion: Promotion | null = null;
   /** Counters since start. */
   readonly counters = { granted: 0, revoked: 0, renewed: 0, expired: 0 };
 
@@ -191,7 +201,7 @@ export class Lessor implements LeaseAttachments {
   timeToLive(id: bigint): LeaseStatus | null {
     const lease = this.leases.get(id);
     if (lease === undefined) return null;
-    const left = lease.expiresAt - this.deps.clock.now();
+    const left = this.expiryOf(lease) - this.deps.clock.now();
     const ttl = left === Infinity ? foreverSeconds : Math.trunc(left / 1000);
     return { ttl: ttl === 0 ? 0 : ttl, grantedTtl: lease.ttl };
   }
@@ -205,7 +215,7 @@ export class Lessor implements LeaseAttachments {
   /** All ids, soonest expiry first. */
   ids(): bigint[] {
     const all = [...this.leases.values()];
-    if (this.primary) all.sort((a, b) => a.expiresAt - b.expiresAt);
+    if (this.primary) all.sort((a, b) => this.expiryOf(a) - this.expiryOf(b));
     return all.map((lease) => lease.id);
   }
 
@@ -213,10 +223,9 @@ export class Lessor implements LeaseAttachments {
   promote(extensionMs: number): void {
     if (this.primary) return;
     this.primary = true;
-    for (const lease of this.leases.values()) {
-      this.refresh(lease, fullTtl(lease) * 1000 + extensionMs); // LS6
-    }
-    this.spreadExpiry();
+    const base = this.deps.clock.now() + extensionMs; // LS6
+    this.promotion = new Promotion(this.leases.values(), base, promotedPerSecondMax);
+    this.continuePromotion();
     this.schedule();
   }
 
@@ -224,6 +233,7 @@ export class Lessor implements LeaseAttachments {
   demote(): void {
     if (!this.primary) return;
     this.primary = false;
+    this.promotion = null;
     this.timer?.cancel();
     this.timer = null;
     this.queue.clear();
@@ -231,6 +241,27 @@ export class Lessor implements LeaseAttachments {
       lease.expiresAt = Infinity;
       this.endWaiters(lease, "notPrimary");
     }
+  }
+
+  private continuePromotion(): void {
+    const { promotion } = this;
+    if (promotion === null) return;
+    const isDone = promotion.step((lease) => {
+      this.queue.update(lease);
+    });
+    if (isDone) {
+      this.promotion = null;
+      return;
+    }
+    this.deps.turn.next(() => {
+      if (this.promotion === promotion) this.continuePromotion();
+    });
+  }
+
+  /** Infinity while this member is not the primary. */
+  private expiryOf(lease: Lease): number {
+    if (lease.expiresAt !== Infinity || this.promotion === null) return lease.expiresAt;
+    return this.promotion.dueAt(lease);
   }
 
   private add(id: bigint, ttl: number): Lease {
@@ -274,37 +305,4 @@ export class Lessor implements LeaseAttachments {
     }
     this.expired.length = 0;
   }
-
-  /**
-   * After a promotion many leases end in the same second. Those beyond three quarters of the revoke
-   * rate are moved later, so that leases which really end are still revoked in time.
-   */
-  private spreadExpiry(): void {
-    if (this.leases.size < leaseLimits.revokesPerSecondMax) return;
-    const perSecondMax = (leaseLimits.revokesPerSecondMax * 3) / 4;
-    const byExpiry = [...this.leases.values()].sort((a, b) => a.expiresAt - b.expiresAt);
-    let windowAt = byExpiry[0]!.expiresAt;
-    let windowEnd = windowAt + 1000;
-    let count = 0;
-    for (const lease of byExpiry) {
-      const at = lease.expiresAt;
-      if (at > windowEnd) {
-        windowAt = at;
-        windowEnd = at + 1000;
-        count = 1;
-        continue;
-      }
-      count++;
-      if (count <= perSecondMax) continue;
-      // A lease n seconds behind the window's start needs n seconds less of a delay.
-      const delayMs = Math.max(0, (1000 * count) / perSecondMax - (at - windowAt));
-      windowEnd = Math.max(windowEnd, windowAt + delayMs);
-      lease.expiresAt = at + delayMs;
-      this.queue.update(lease);
-    }
-  }
-}
-
-function fullTtl(lease: Lease): number {
-  return lease.remainingTtl > 0 ? lease.remainingTtl : lease.ttl;
 }

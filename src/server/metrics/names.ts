@@ -6,7 +6,8 @@ const usual = doubling(0.001, 14);
 
 /** Upper bounds of turns in seconds: fine around the 10 ms that a turn may take. */
 export const turnBounds = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1,
+  0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01,
+  0.012, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1,
 ];
 
 export type ServerMetrics = ReturnType<typeof createServerMetrics>;
