@@ -87,6 +87,7 @@ export class ServerCore {
         clusterId: ids.clusterId,
         memberId: ids.localId,
         tickMs: config.heartbeatIntervalMs,
+        electionTimeoutMs: config.electionTimeoutMs,
         electionTicks: Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs),
         applied: state.applied,
         confState: state.confState,

@@ -7,8 +7,8 @@ import type { ConfChange, Message } from "../raft/message.ts";
 import type { ProposeResult, RawNode, Ready } from "../raft/raw-node.ts";
 import type { MemoryStorage } from "../raft/storage.ts";
 import { EntryType } from "../raft/types.ts";
-import type { ConfState, Entry, RaftId, SoftState } from "../raft/types.ts";
-import { formatDuration } from "./config/go-values.ts";
+import type { ConfState, Entry, RaftId, SnapshotMetadata, SoftState } from "../raft/types.ts";
+import { ApplyQueue } from "./apply-queue.ts";
 import type { Proposals } from "./proposals.ts";
 import type { ReadGate } from "./read-gate.ts";
 import type { Wal } from "./wal/wal.ts";
@@ -18,14 +18,18 @@ import type { Wal } from "./wal/wal.ts";
 // N2  Messages that promise something leave only after the sync they promise.
 // N3  One WAL append per Ready, at the end of a turn; the next batch fills while the disk works.
 // N4  After a failure of the disk nothing more is written, applied or answered.
+// N5  A snapshot is in the log before it is installed, and nothing is applied until it is.
+// N6  A leader whose own disk or event loop stood still for an election timeout steps down: what it
+//      believes about the cluster may be old.
 
 const nodeLimits = {
   /** Committed entries that may wait to be applied before proposals are refused (as in etcd). */
   applyGapMax: 5000,
   /** Applying longer than this in one turn goes on in the next one. */
   applySliceMs: 5,
-  /** Entries between two looks at the clock. */
-  applyEntriesPerCheck: 8,
+  /** Entries, and at most so many segments, that the WAL keeps for members that lag. */
+  catchUpEntries: 5000,
+  catchUpSegmentsMax: 3,
   /** Applied entries between two trims of the in-memory log (as in etcd). */
   trimEntries: 100,
 } as const;
@@ -43,6 +47,7 @@ export interface NodeOptions {
   readonly turn: Turn;
   readonly log: Logger;
   readonly tickMs: number;
+  readonly electionTimeoutMs: number;
   /** Applying a few entries for longer than this is counted and logged. */
   readonly slowApplyMs: number;
   /** Applies a normal entry, an empty one too: each moves the consistent index. */
@@ -52,7 +57,10 @@ export interface NodeOptions {
   /** Everything up to here was applied; called after each run of entries. */
   readonly appliedTo?: (index: number) => void;
   readonly leaderChanged?: (state: SoftState, term: number) => void;
+  /** Sends to other members or drops, without blocking. */
   readonly send?: (messages: readonly Message[]) => void;
+  /** Puts the prepared state of this snapshot in the place of the present one. */
+  readonly installSnapshot?: (metadata: SnapshotMetadata, done: () => void) => void;
   /** The member cannot go on and must end (N4). Called once. */
   readonly fatal: (error: Error) => void;
 }
@@ -60,7 +68,10 @@ export interface NodeOptions {
 /** A Ready whose sync is not complete. */
 interface Outstanding {
   readonly ready: Ready;
+  readonly since: number;
   ticket: number;
+  /** Its snapshot is on its way into the state machine. */
+  isInstalling: boolean;
 }
 
 /** The loop between raft, the log on disk and the state machine. */
@@ -72,13 +83,11 @@ export class Node {
   readonly #storage: MemoryStorage;
   readonly #wal: Wal;
   readonly #outstanding: Outstanding[] = [];
-  /** Committed entries to apply, and how far into the first run we are. */
-  readonly #toApply: (readonly Entry[])[] = [];
-  #toApplyAt = 0;
-  #applied: number;
-  #appliedTerm: number;
+  readonly #queue: ApplyQueue;
   #trimmedAt: number;
-  #slowApplies = 0;
+  /** To be told if the snapshot given to raft leads to no install. */
+  #passedOver: (() => void) | null = null;
+  #tickedAt = 0;
   #isScheduled = false;
   #isProcessing = false;
   #isStopped = false;
@@ -91,8 +100,7 @@ export class Node {
     this.proposals = parts.proposals;
     this.gate = parts.gate;
     this.#options = options;
-    this.#applied = applied.index;
-    this.#appliedTerm = applied.term;
+    this.#queue = new ApplyQueue({ ...options, apply: this.#applyOne }, applied);
     this.#trimmedAt = applied.index;
   }
 
@@ -100,10 +108,10 @@ export class Node {
     return this.#raft.commit;
   }
   get appliedIndex(): number {
-    return this.#applied;
+    return this.#queue.appliedIndex;
   }
   get appliedTerm(): number {
-    return this.#appliedTerm;
+    return this.#queue.appliedTerm;
   }
   get term(): number {
     return this.#raft.term;
@@ -115,9 +123,9 @@ export class Node {
   get isLeader(): boolean {
     return this.#raft.role === "leader";
   }
-  /** Runs of at most `applyEntriesPerCheck` entries that took longer than `slowApplyMs`. */
+  /** How often applying a few entries took longer than `slowApplyMs`. */
   get slowApplies(): number {
-    return this.#slowApplies;
+    return this.#queue.slowRuns;
   }
   get confState(): ConfState {
     return this.#raft.confState;
@@ -137,7 +145,7 @@ export class Node {
    */
   propose(data: Uint8Array): EtcdError | null {
     if (this.#isStopped) return errStopped;
-    if (this.#raft.commit - this.#applied > nodeLimits.applyGapMax) {
+    if (this.#raft.commit - this.appliedIndex > nodeLimits.applyGapMax) {
       return errRequestTooManyRequests;
     }
     return this.#proposed(this.#raft.propose(data));
@@ -155,6 +163,46 @@ export class Node {
     return this.#proposed(this.#raft.proposeConfChange(data));
   }
 
+  /** Takes in a message of another member, checked by the transport. */
+  step(message: Message): void {
+    if (this.#isStopped) return;
+    this.#raft.step(message);
+    this.#schedule();
+  }
+
+  /**
+   * Takes in a snapshot whose state is prepared. `passedOver` is called if raft has no use for it.
+   */
+  stepSnapshot(message: Message, passedOver: () => void): void {
+    if (this.#isStopped) return;
+    this.#passedOver?.();
+    this.#passedOver = passedOver;
+    this.step(message);
+  }
+
+  reportUnreachable(id: RaftId): void {
+    if (!this.#isStopped) this.#raft.reportUnreachable(id);
+  }
+
+  /** What became of the snapshot sent to this member. */
+  reportSnapshot(id: RaftId, isDelivered: boolean): void {
+    if (this.#isStopped) return;
+    this.#raft.reportSnapshot(id, isDelivered);
+    this.#schedule();
+  }
+
+  /** Begins to hand leadership over. The leader's log says whether it went through. */
+  transferLeader(to: RaftId): void {
+    if (this.#isStopped) return;
+    this.#raft.transferLeadership(to);
+    this.#schedule();
+  }
+
+  /** The other members as a leader knows them; empty elsewhere. */
+  progress(): ReturnType<RawNode["progress"]> {
+    return this.#raft.progress();
+  }
+
   /** To be called from the applyConfChange callback; returns the configuration from now on. */
   applyConfChange(change: ConfChange): ConfState {
     return this.#raft.applyConfChange(change);
@@ -162,8 +210,10 @@ export class Node {
 
   /** Entries up to `index` are durable in the backend: the WAL may let them go. */
   releaseTo(index: number): void {
-    assert(index <= this.#applied, () => `release to ${index}, applied ${this.#applied}`);
-    this.#wal.releaseTo(index);
+    assert(index <= this.appliedIndex, () => `release to ${index}, above what is applied`);
+    // A member that restarts should still have what another one lacks.
+    const isShort = this.#wal.segmentCount <= nodeLimits.catchUpSegmentsMax;
+    this.#wal.releaseTo(isShort ? index - nodeLimits.catchUpEntries : index);
   }
 
   /** Gives every waiter errStopped, waits for the disk and closes the log. */
@@ -215,12 +265,22 @@ export class Node {
 
   readonly #tick = (): void => {
     const now = this.#options.clock.now();
+    if (this.isLeader && this.#isStalled(now)) this.#raft.stepDown(); // N6
+    this.#tickedAt = now;
     this.#raft.tick();
     this.gate.tick(now, this.#requestRead);
     this.proposals.sweep(now);
     this.#schedule();
     if (!this.#isStopped) this.#timer = this.#options.clock.after(this.#options.tickMs, this.#tick);
   };
+
+  #isStalled(now: number): boolean {
+    const { electionTimeoutMs } = this.#options;
+    const { voters } = this.#raft.confState;
+    if (voters.length === 1) return false; // nobody else could know better
+    const oldest = this.#outstanding[0]?.since ?? now;
+    return now - this.#tickedAt > electionTimeoutMs || now - oldest > electionTimeoutMs;
+  }
 
   readonly #requestRead = (context: number): boolean => this.#raft.readIndex(context);
 
@@ -239,7 +299,7 @@ export class Node {
     this.#settle();
     this.gate.begin(this.#requestRead);
     let isLate = false;
-    while (!this.#isStopped && !isLate && (this.#raft.hasReady() || this.#toApply.length > 0)) {
+    while (!this.#isStopped && !isLate && (this.#raft.hasReady() || this.#queue.hasWork)) {
       if (this.#raft.hasReady()) this.#handle(this.#raft.ready());
       if (this.#isStopped) break; // the write in handle() failed (N4)
       isLate = this.#applySlice(deadline);
@@ -247,85 +307,96 @@ export class Node {
     }
     this.#isProcessing = false;
     if (isLate) this.#options.turn.next(this.#process);
-    else if (this.#timer === null && this.#applied >= this.#raft.commit) this.#tick();
+    else if (this.#timer === null && this.appliedIndex >= this.#raft.commit) this.#startTicking();
   };
+
+  #startTicking(): void {
+    this.#tickedAt = this.#options.clock.now();
+    this.#tick();
+  }
 
   #handle(ready: Ready): void {
     const { softState, hardState, messages } = ready;
+    if (this.#passedOver !== null) this.#settleSnapshot(ready.snapshot !== null);
     if (softState !== null) this.#leaderChanged(softState);
     if (messages.length > 0) this.#options.send?.(messages);
-    if (ready.committedEntries.length > 0) this.#toApply.push(ready.committedEntries);
+    if (ready.snapshot !== null) this.#queue.beginInstall(); // N5
+    if (ready.committedEntries.length > 0) this.#queue.add(ready.committedEntries);
     for (const read of ready.readStates) {
-      this.gate.confirmed(read.context, read.index, this.#applied);
+      this.gate.confirmed(read.context, read.index, this.appliedIndex);
     }
     if (ready.mustSync) {
-      const outstanding = { ready, ticket: Infinity };
+      const outstanding = {
+        ready,
+        since: this.#options.clock.now(),
+        ticket: Infinity,
+        isInstalling: false,
+      };
       this.#outstanding.push(outstanding);
+      const { snapshot } = ready;
+      if (snapshot !== null) this.#wal.beginBehind(snapshot.index, snapshot.term, hardState);
       outstanding.ticket = this.#wal.append(hardState, ready.entries);
       return;
     }
     if (hardState !== null) this.#wal.noteCommit(hardState);
     if (ready.messagesAfterSync.length > 0) {
       const before = this.#outstanding[this.#outstanding.length - 1];
-      this.#outstanding.push({ ready, ticket: before?.ticket ?? this.#wal.durableTicket });
+      const ticket = before?.ticket ?? this.#wal.durableTicket;
+      this.#outstanding.push({
+        ready,
+        since: this.#options.clock.now(),
+        ticket,
+        isInstalling: false,
+      });
     }
+  }
+
+  #settleSnapshot(isTaken: boolean): void {
+    const passedOver = this.#passedOver;
+    this.#passedOver = null;
+    if (!isTaken) passedOver?.();
+  }
+
+  /** The snapshot is in the log; raft hears of it when it is the state here, too. */
+  #install(outstanding: Outstanding, metadata: SnapshotMetadata): void {
+    const { installSnapshot } = this.#options;
+    assert(installSnapshot !== undefined, "a snapshot came to a member that cannot install one");
+    outstanding.isInstalling = true;
+    installSnapshot(metadata, () => {
+      if (this.#isStopped) return;
+      this.#storage.applySnapshot(metadata);
+      this.#queue.installed(metadata);
+      this.#trimmedAt = metadata.index;
+      this.#outstanding.shift();
+      this.#finish(outstanding.ready);
+      this.#appliedRun();
+      this.#schedule();
+    });
   }
 
   /** Tells raft which Readys the disk has completed (N2). */
   #settle(): void {
     const durable = this.#wal.durableTicket;
     while (this.#outstanding.length > 0 && this.#outstanding[0]!.ticket <= durable) {
-      const { ready } = this.#outstanding.shift()!;
-      this.#storage.append(ready.entries);
-      this.#raft.synced(ready.number);
-      if (ready.messagesAfterSync.length > 0) this.#options.send?.(ready.messagesAfterSync);
-    }
-  }
-
-  /** Applies until nothing is left (false) or the time is up (true). */
-  #applySlice(deadline: number): boolean {
-    if (this.#toApply.length === 0) return false;
-    let untilCheck: number = nodeLimits.applyEntriesPerCheck;
-    let isLate = false;
-    const before = this.#applied;
-    let from = before;
-    let checkedAt = this.#options.clock.now();
-    while (this.#toApply.length > 0 && !isLate) {
-      const entries = this.#toApply[0]!;
-      const entry = entries[this.#toApplyAt]!;
-      this.#applyOne(entry);
-      this.#toApplyAt++;
-      if (this.#toApplyAt === entries.length) {
-        this.#toApply.shift();
-        this.#toApplyAt = 0;
+      const first = this.#outstanding[0]!;
+      if (first.isInstalling) return;
+      const { snapshot } = first.ready;
+      if (snapshot !== null) {
+        this.#install(first, snapshot);
+        return;
       }
-      if (--untilCheck > 0 && this.#toApply.length > 0) continue;
-      untilCheck = nodeLimits.applyEntriesPerCheck;
-      const now = this.#options.clock.now();
-      if (now - checkedAt > this.#options.slowApplyMs) this.#appliedSlowly(from, now - checkedAt);
-      from = this.#applied;
-      checkedAt = now;
-      isLate = this.#toApply.length > 0 && now >= deadline;
+      this.#outstanding.shift();
+      this.#finish(first.ready);
     }
-    if (this.#applied > before) this.#appliedRun();
-    return isLate;
   }
 
-  /** A look at the clock per entry would cost more than applying most; a few share one. */
-  #appliedSlowly(after: number, tookMs: number): void {
-    this.#slowApplies++;
-    this.#options.log.warn("apply request took too long", {
-      took: formatDuration(Math.round(tookMs * 1000) / 1000),
-      "expected-duration": formatDuration(this.#options.slowApplyMs),
-      "first-index": after + 1,
-      "last-index": this.#applied,
-    });
+  #finish(ready: Ready): void {
+    this.#storage.append(ready.entries);
+    this.#raft.synced(ready.number);
+    if (ready.messagesAfterSync.length > 0) this.#options.send?.(ready.messagesAfterSync);
   }
 
-  #applyOne(entry: Entry): void {
-    assert(entry.index === this.#applied + 1, () => `apply ${entry.index} after ${this.#applied}`);
-    this.#applied = entry.index; // before the callback: what it answers may look at the index
-    this.#appliedTerm = entry.term;
+  readonly #applyOne = (entry: Entry): void => {
     if (entry.type === EntryType.normal) {
       this.#options.apply(entry);
       return;
@@ -333,15 +404,24 @@ export class Node {
     // Configuration arithmetic relies on raft knowing that everything before was applied.
     this.#raft.appliedTo(entry.index - 1);
     this.#options.applyConfChange(entry);
+  };
+
+  /** Applies until nothing is left (false) or the time is up (true). */
+  #applySlice(deadline: number): boolean {
+    const before = this.#queue.appliedIndex;
+    const isLate = this.#queue.run(deadline);
+    if (this.#queue.appliedIndex > before) this.#appliedRun();
+    return isLate;
   }
 
   #appliedRun(): void {
-    this.#raft.appliedTo(this.#applied);
-    this.#options.appliedTo?.(this.#applied);
-    this.gate.appliedTo(this.#applied);
-    if (this.#applied - this.#trimmedAt < nodeLimits.trimEntries) return;
-    this.#trimmedAt = this.#applied;
-    this.#storage.trim(this.#applied);
+    const applied = this.#queue.appliedIndex;
+    this.#raft.appliedTo(applied);
+    this.#options.appliedTo?.(applied);
+    this.gate.appliedTo(applied);
+    if (applied - this.#trimmedAt < nodeLimits.trimEntries) return;
+    this.#trimmedAt = applied;
+    this.#storage.trim(applied);
   }
 
   #leaderChanged(state: SoftState): void {

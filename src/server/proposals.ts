@@ -50,6 +50,11 @@ export class Proposals {
     this.#idLow = (options.wallMs % low40) * 256;
   }
 
+  /** Above the ids of every earlier run of this member, as long as its clock is right. */
+  get newestIdLow(): number {
+    return this.#idLow;
+  }
+
   get waiting(): number {
     return this.#waiters.size;
   }

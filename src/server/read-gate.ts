@@ -21,6 +21,8 @@ export interface ReadGateOptions {
   readonly timeoutMs: number;
   /** An unanswered request is made again after this long (500 in etcd). */
   readonly retryMs: number;
+  /** Above every context of this member's earlier runs (RG2). */
+  readonly firstContext?: number;
   /** The first read of a turn asks for begin() at the end of the turn. */
   readonly wanted: () => void;
 }
@@ -46,12 +48,13 @@ export class ReadGate {
   #collected: ReadWaiter[] = [];
   #round: Round | null = null;
   #confirmed: ConfirmedRound[] = [];
-  #context = 0;
+  #context: number;
   #now: number;
   #isStopped = false;
 
   constructor(options: ReadGateOptions, nowMs: number) {
     this.#options = options;
+    this.#context = options.firstContext ?? 0;
     this.#now = nowMs;
   }
 

@@ -125,7 +125,10 @@ function build(
   const wanted = (): void => {
     node.wake();
   };
-  const gate = new ReadGate({ timeoutMs, retryMs: readRetryMs, wanted }, clock.now());
+  const gate = new ReadGate(
+    { timeoutMs, retryMs: readRetryMs, wanted, firstContext: proposals.newestIdLow },
+    clock.now(),
+  );
   const parts = { raft, storage, wal: opened.wal, proposals, gate };
   const node = new Node(parts, options, applied);
   return { node, isTailTorn: opened.isTailTorn };

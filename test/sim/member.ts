@@ -97,6 +97,7 @@ export class SimMember {
           electionTicks: 10,
           slowApplyMs: 100,
           tickMs: 100,
+          electionTimeoutMs: 1000,
           clock: createSimClock(options.scheduler, life),
           turn,
           log: silent,
