@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import { nodeChecksum } from "../io/node-checksum.ts";
 import { nodeDirectory } from "../io/node-directory.ts";
 import { createNodeDisk } from "../io/node-disk.ts";
+import { createHttpGet } from "../io/node-http-get.ts";
 import { nodeImageFile } from "../io/node-image-file.ts";
 import { lockFile } from "../io/node-lock.ts";
 import { openLmdbBackend } from "./backend/lmdb.ts";
 import type { Backend } from "./backend/backend.ts";
-import { identify, type Identity } from "./bootstrap.ts";
+import { bootstrap, firstMembers, type BootstrapPlan } from "./bootstrap.ts";
 import { Ports } from "./client-port.ts";
 import type { ServerConfig } from "./config/config.ts";
-import { checkBootstrap, parseInitialCluster } from "./config/initial-cluster.ts";
 import { ServerCore } from "./core.ts";
 import { openDataDir, type DataDir, type DataDirIdentity } from "./data-dir.ts";
 import { MemberMetrics } from "./member-metrics.ts";
@@ -31,6 +31,8 @@ export const startServer: StartServer = async (config, io) => {
 };
 
 const closeGraceMs = 5000;
+/** Time for a request to another member, beside two elections (as in etcd). */
+const requestMs = 5000;
 
 class MemberServer implements RunningServer {
   readonly #config: ServerConfig;
@@ -54,7 +56,9 @@ class MemberServer implements RunningServer {
       ...{ path: config.dataDir, log, files: nodeDirectory, lock: lockFile },
     });
     this.#directory = directory;
-    const identity = directory.identity ?? newIdentity(config, directory);
+    const identity = await this.#plan(directory);
+    // Before anything else is written: who this member is, for good.
+    if (directory.identity === null) directory.saveIdentity(identity);
     const lmdb = openLmdbBackend({ directory: directory.backendPath, turn });
     const backend = measureBackend(lmdb, clock, this.#metrics.disk);
     this.#backend = backend;
@@ -97,6 +101,26 @@ class MemberServer implements RunningServer {
       });
   }
 
+  #plan(directory: DataDir): Promise<BootstrapPlan> {
+    const config = this.#config;
+    const { identity } = directory;
+    const walPath = config.walDir || directory.walPath;
+    const names = nodeDirectory.stat(walPath) === null ? [] : nodeDirectory.list(walPath);
+    return new Promise((resolve, reject) => {
+      bootstrap(
+        {
+          ...{ config, sha1, log: this.#io.log, get: createHttpGet(null) },
+          existing: identity === null ? null : { ...identity, isEmpty: !names.some(isSegment) },
+          requestTimeoutMs: requestMs + 2 * config.electionTimeoutMs,
+        },
+        (error, plan) => {
+          if (plan === null) reject(error ?? new Error("Cannot plan the start"));
+          else resolve(plan);
+        },
+      );
+    });
+  }
+
   #openCore(directory: DataDir, identity: DataDirIdentity, backend: Backend): Promise<ServerCore> {
     const { clock, turn, random, log, overlayBytesMax } = this.#io;
     const config = this.#config;
@@ -112,7 +136,7 @@ class MemberServer implements RunningServer {
           walDirectory: config.walDir || directory.walPath,
           imageFile: nodeImageFile(directory.indexImagePath),
           metrics: this.#metrics,
-          newMembers: () => identifyNew(config).members,
+          newMembers: () => firstMembers(config, sha1),
           fatal: this.#fatal,
         },
         (error, core) => {
@@ -128,24 +152,7 @@ class MemberServer implements RunningServer {
   };
 }
 
-/** Before anything else is written: who this member is, for good. */
-function newIdentity(config: ServerConfig, directory: DataDir): DataDirIdentity {
-  const { clusterId, memberId } = identifyNew(config);
-  directory.saveIdentity({ clusterId, memberId });
-  return { clusterId, memberId };
-}
-
-function identifyNew(config: ServerConfig): Identity {
-  const problem = checkBootstrap(config);
-  if (problem !== null) throw new Error(problem);
-  const members = new Map(
-    [...parseInitialCluster(config.initialCluster)].map(([name, urls]) => [
-      name,
-      urls.map((url) => url.text),
-    ]),
-  );
-  return identify({ members, token: config.initialClusterToken, localName: config.name }, sha1);
-}
+const isSegment = (name: string): boolean => name.endsWith(".wal");
 
 function sha1(bytes: Uint8Array): Uint8Array {
   return createHash("sha1").update(bytes).digest();

@@ -318,8 +318,22 @@ suite("initial cluster", () => {
     );
   });
 
-  test("of several members is refused while there is only one", () => {
+  test("may name several members, each URL once", () => {
     const cluster = "default=http://localhost:2380,b=http://localhost:2381";
-    assert.match(problem(`--initial-cluster=${cluster}`) ?? "", /names 2 members/);
+    assert.equal(problem(`--initial-cluster=${cluster}`), null);
+    assert.equal(
+      problem(`--initial-cluster=${cluster},c=http://localhost:2381`),
+      "initial cluster b=http://localhost:2381,c=http://localhost:2381,default=http://localhost:2380 has duplicate url",
+    );
+  });
+
+  test("of a member that joins need not agree with the advertised URLs", () => {
+    const cluster = "--initial-cluster=default=http://10.0.0.1:2380,b=http://10.0.0.2:2380";
+    assert.equal(problem(cluster, "--initial-cluster-state=existing"), null);
+    assert.match(problem(cluster) ?? "", /missing from --initial-advertise-peer-urls/);
+    assert.match(
+      problem(`${cluster},c=http://10.0.0.2:2380`, "--initial-cluster-state=existing") ?? "",
+      /has duplicate url$/,
+    );
   });
 });

@@ -32,6 +32,9 @@ export interface ServerConfig {
   readonly initialCluster: string;
   readonly initialClusterState: "new" | "existing";
   readonly initialClusterToken: string;
+  /** Make this member, with its data, the only one of its cluster. */
+  readonly forceNewCluster: boolean;
+  readonly initialElectionTickAdvance: boolean;
   readonly strictReconfigCheck: boolean;
   readonly preVote: boolean;
   readonly maxLearners: number;
@@ -198,6 +201,8 @@ function build(values: FlagValues, logLevel: LogLevel): ServerConfig {
     ...buildUrls(values, name),
     initialClusterState: values.string("initial-cluster-state") === "new" ? "new" : "existing",
     initialClusterToken: values.string("initial-cluster-token"),
+    forceNewCluster: values.bool("force-new-cluster"),
+    initialElectionTickAdvance: values.bool("initial-election-tick-advance"),
     strictReconfigCheck: values.bool("strict-reconfig-check"),
     preVote: values.bool("pre-vote"),
     maxLearners: values.number("max-learners"),

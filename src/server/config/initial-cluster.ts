@@ -20,7 +20,7 @@ export function parseInitialCluster(text: string): Map<string, ConfigUrl[]> {
  * What is wrong with the settings of a member that starts without data, or null. A member that has
  * data ignores these settings.
  */
-export function checkBootstrap(config: ServerConfig): string | null {
+export function checkBootstrap(config: BootstrapSettings): string | null {
   let cluster: Map<string, ConfigUrl[]>;
   try {
     cluster = parseInitialCluster(config.initialCluster);
@@ -31,19 +31,51 @@ export function checkBootstrap(config: ServerConfig): string | null {
   if (own === undefined) {
     return `couldn't find local name ${JSON.stringify(config.name)} in the initial cluster configuration`;
   }
-  const mismatch = compareUrls(
-    config.name,
-    config.initialAdvertisePeerUrls.map((url) => url.text),
-    own.map((url) => url.text),
-  );
-  if (mismatch !== null) return mismatch;
-  if (cluster.size > 1) {
-    return `--initial-cluster names ${cluster.size} members: this version of Quorate runs one`;
+  if (config.initialClusterState === "new") {
+    // Who joins has announced its URLs to the cluster before.
+    const mismatch = compareUrls(
+      config.name,
+      config.initialAdvertisePeerUrls.map((url) => url.text),
+      own.map((url) => url.text),
+    );
+    if (mismatch !== null) return mismatch;
   }
-  if (config.initialClusterState === "existing") {
-    return "cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs";
+  const urls = [...cluster.values()].flat().map((url) => url.text);
+  if (new Set(urls).size < urls.length) {
+    return `initial cluster ${clusterText(cluster)} has duplicate url`;
   }
   return null;
+}
+
+/** The settings that say which cluster a member without data belongs to. */
+export type BootstrapSettings = Pick<
+  ServerConfig,
+  | "name"
+  | "initialCluster"
+  | "initialClusterState"
+  | "initialClusterToken"
+  | "initialAdvertisePeerUrls"
+  | "maxLearners"
+  | "forceNewCluster"
+>;
+
+/** As etcd prints it: one pair per URL, sorted. */
+function clusterText(cluster: ReadonlyMap<string, readonly ConfigUrl[]>): string {
+  const pairs = [...cluster].flatMap(([name, urls]) => urls.map((url) => `${name}=${url.text}`));
+  return pairs.sort().join(",");
+}
+
+/** Why the lists differ, in etcd's words, or null: the same URLs in any order. */
+export function urlsDiffer(a: readonly string[], b: readonly string[]): string | null {
+  if (a.length !== b.length) return `len(${quotedList(a)}) != len(${quotedList(b)})`;
+  const [left, right] = [[...a].sort(), [...b].sort()];
+  const at = left.findIndex((url, i) => url !== right[i]);
+  if (at === -1) return null;
+  return `resolved urls: ${JSON.stringify(left[at])} != ${JSON.stringify(right[at])}`;
+}
+
+function quotedList(urls: readonly string[]): string {
+  return `[${urls.map((url) => JSON.stringify(url)).join(" ")}]`;
 }
 
 /** Both lists sorted. */
@@ -52,14 +84,8 @@ function compareUrls(
   advertised: readonly string[],
   initial: readonly string[],
 ): string | null {
-  const quoted = (urls: readonly string[]): string =>
-    `[${urls.map((url) => JSON.stringify(url)).join(" ")}]`;
-  const at = advertised.findIndex((url, i) => url !== initial[i]);
-  if (at === -1 && advertised.length === initial.length) return null;
-  const why =
-    advertised.length === initial.length
-      ? `resolved urls: ${JSON.stringify(advertised[at])} != ${JSON.stringify(initial[at])}`
-      : `len(${quoted(advertised)}) != len(${quoted(initial)})`;
+  const why = urlsDiffer(advertised, initial);
+  if (why === null) return null;
   const missing = initial.filter((url) => !advertised.includes(url));
   const own = (urls: readonly string[]): string => urls.map((url) => `${name}=${url}`).join(",");
   if (missing.length > 0) {
