@@ -1,5 +1,7 @@
 // ST1  Everything here is a picture of the backend's rows plus the entries applied since; it is
 //      loaded from one view, leases before keys, so that attachments find their lease.
+// ST2  An installed snapshot replaces all of it in one turn; watchers stay and go on from where they
+//      were.
 
 import { utf8 } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
@@ -102,6 +104,43 @@ export function loadState(parts: StateParts): State {
     image.save(store);
   };
   return { writer, store, watchable, lessor, cluster, alarms, applied, confState, saveImage };
+}
+
+/** What an installed snapshot says about itself. */
+export interface Reloaded {
+  readonly index: number;
+  readonly term: number;
+  readonly confState: ConfState;
+}
+
+/**
+ * Puts the prepared environment at `path` in the place of the backend and reads everything from it
+ * (ST2). Nothing may be applied until `done`; reads go on. A failure ends the process.
+ */
+export function installState(
+  state: State,
+  path: string,
+  done: (installed: Reloaded) => void,
+): void {
+  state.writer.replace(path, () => {
+    done(reloadState(state));
+  });
+}
+
+/** ST2. Called in the turn in which the writer's view changed. */
+export function reloadState(state: State): Reloaded {
+  const { writer, store, watchable, lessor, cluster, alarms } = state;
+  const fromRevision = store.currentRevision + 1;
+  cluster.load(writer.view);
+  alarms.load(writer.view);
+  lessor.reload(writer.view);
+  store.reload(); // ST1
+  watchable.replaced(fromRevision);
+  return {
+    index: writer.durableIndex,
+    term: readTerm(writer),
+    confState: readConfState(writer),
+  };
 }
 
 /** Rows that etcd writes into a new database before its first entry. */

@@ -4,7 +4,7 @@ import { buckets } from "../../src/server/backend/backend.ts";
 import type { Backend } from "../../src/server/backend/backend.ts";
 import type { ImageExport, ImageHead, ImageImport } from "../../src/server/backend/image.ts";
 import { contentOf, fileOf, MemorySource } from "../bbolt/files.ts";
-import type { Contract, Rows, Write } from "./contract.ts";
+import type { Contract, Write } from "./contract.ts";
 import { batchOf, close, commit, defragment, rowsOf, whenDone, withView } from "./contract.ts";
 
 const u64Text = (value: number): string =>

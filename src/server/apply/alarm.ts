@@ -19,7 +19,9 @@ export class AlarmStore {
     this.#rows = rows;
   }
 
+  /** Reads the rows at start, or those of an installed snapshot. */
   load(view: View): void {
+    this.#alarms.length = 0;
     view.range("alarm", emptyBytes, null, (key) => {
       this.#alarms.push(decodeAlarmMember(key));
       return true;

@@ -1,4 +1,4 @@
-import { assert } from "../../base/assert.ts";
+import { assert, must } from "../../base/assert.ts";
 import type { Clock, Timer, Turn } from "../../base/ports.ts";
 import { utf8 } from "../../base/bytes.ts";
 import { Batch } from "./backend.ts";
@@ -12,6 +12,8 @@ import type { RowWriter } from "./rows.ts";
  *      term are those of the last entry whose rows it holds.
  * BW2  Batches become durable in order; `view` shows exactly the batches up to `durableBatch`.
  * BW3  A failed commit stops the process through `fail`; nothing is retried (BK4).
+ * BW4  Once the backend is to be replaced nothing more is committed to the old one; what was handed
+ *      in until `done` of {@link BackendWriter.replace} is dropped with it.
  */
 
 export interface BatcherLimits {
@@ -62,6 +64,7 @@ export class BackendWriter implements RowWriter {
   #indexInFlight = 0;
   #indexDirty = false;
   #closed = false;
+  #replacement: { readonly path: string; readonly done: () => void } | null = null;
 
   /** The read view in use: newest durable state. Replaced by each commit; never keep it. */
   view: View;
@@ -127,6 +130,19 @@ export class BackendWriter implements RowWriter {
     else this.#deps.turn.next(done);
   }
 
+  /**
+   * Puts the prepared environment at `path` in the place of the backend (BW4). `done` runs in the
+   * call that changes `view`, before anything else sees it: the owner's picture of the rows is to be
+   * read again there. Then all who wait for a commit are told. A failure ends the process.
+   */
+  replace(path: string, done: () => void): void {
+    assert(this.#replacement === null, "two replacements of the backend at once");
+    this.#replacement = { path, done };
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (this.#inFlight === null) this.#replace();
+  }
+
   /** A view of the newest durable state that the caller keeps and closes. */
   openView(): View {
     return this.#deps.backend.view();
@@ -139,6 +155,34 @@ export class BackendWriter implements RowWriter {
     this.view.close();
   }
 
+  #replace(): void {
+    const { path, done } = must(this.#replacement);
+    this.#deps.backend.replace(path, (error) => {
+      if (error !== null) this.#deps.fail(error);
+      else if (!this.#closed) this.#replaced(done);
+    });
+  }
+
+  #replaced(done: () => void): void {
+    this.#replacement = null;
+    this.#due = false;
+    const old = this.view;
+    this.view = this.#deps.backend.view();
+    old.close();
+    this.#open = new Batch();
+    this.#indexDirty = false;
+    // Batches of the old backend never end; their numbers are not used again.
+    this.durableBatch = this.openBatch;
+    this.openBatch++;
+    this.durableIndex = this.view.consistentIndex;
+    this.#index = this.durableIndex;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    done();
+    for (const listener of this.#listeners) listener.durable(this.durableBatch, this.durableIndex);
+    for (const run of waiting) run();
+  }
+
   #startTimer(): void {
     this.#timer = this.#deps.clock.after(this.#limits.batchIntervalMs, () => {
       this.#timer = null;
@@ -147,7 +191,7 @@ export class BackendWriter implements RowWriter {
   }
 
   #close(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#replacement !== null) return; // BW4
     if (this.#inFlight !== null) {
       this.#due = true;
       return;
@@ -187,6 +231,7 @@ export class BackendWriter implements RowWriter {
     this.#waitingInFlight = [];
     for (const listener of this.#listeners) listener.durable(this.durableBatch, this.durableIndex);
     for (const done of waiting) done();
-    if (this.#due || this.#open.size >= this.#limits.batchRowsMax) this.#close();
+    if (this.#replacement !== null) this.#replace();
+    else if (this.#due || this.#open.size >= this.#limits.batchRowsMax) this.#close();
   }
 }

@@ -15,8 +15,9 @@
 import type { EtcdError } from "../../base/etcd-errors.ts";
 import { errLeaseExist, errLeaseNotFound, errLeaseTTLTooLarge } from "../../base/etcd-errors.ts";
 import { assert } from "../../base/assert.ts";
-import { fromBinaryString, toBinaryString } from "../../base/bytes.ts";
+import { emptyBytes, fromBinaryString, toBinaryString } from "../../base/bytes.ts";
 import type { Clock, Timer, Turn } from "../../base/ports.ts";
+import type { View } from "../backend/backend.ts";
 import type { RowWriter } from "../backend/rows.ts";
 import type { LeaseAttachments } from "../mvcc/types.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
@@ -131,6 +132,20 @@ export class Lessor implements LeaseAttachments {
     if (lease === undefined) return;
     lease.remainingTtl = Math.max(0, remainingTtl);
     this.persist(lease);
+  }
+
+  /**
+   * Takes the leases of an installed snapshot instead of these. Their attachments come with the
+   * keys.
+   */
+  reload(view: View): void {
+    this.demote();
+    this.leases.clear();
+    this.keyLease.clear();
+    view.range("lease", emptyBytes, null, (_key, value) => {
+      this.restore(value);
+      return true;
+    });
   }
 
   /** Loads one row of the `lease` bucket at start. Throws on a damaged row. */

@@ -4,6 +4,7 @@ import type { EtcdError } from "../../base/etcd-errors.ts";
 import { errCompacted, errFutureRev } from "../../base/etcd-errors.ts";
 import type { Hasher } from "./hash.ts";
 import type { View } from "../backend/backend.ts";
+import type { KeyIndex } from "./key-index.ts";
 import { flagTombstone } from "./records.ts";
 import { encodeRevision } from "./revision.ts";
 import type { KvStore } from "./store.ts";
@@ -35,7 +36,9 @@ interface Job {
 export class Compactor {
   readonly #store: KvStore;
   readonly #hasher: Hasher;
-  readonly #jobs: Job[] = [];
+  #jobs: Job[] = [];
+  /** Of the running job: what its hash is taken from. */
+  #view: View | null = null;
   #isRunning = false;
   #scheduled: number | null = null;
   #finished: number | null = null;
@@ -43,6 +46,19 @@ export class Compactor {
   constructor(store: KvStore, hasher: Hasher) {
     this.#store = store;
     this.#hasher = hasher;
+  }
+
+  /**
+   * The store's content was replaced: what was under way is void (S5), and those who wait for it are
+   * told, as the new content has it or resumes it.
+   */
+  reset(): void {
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    this.#isRunning = false;
+    this.#view?.close();
+    this.#view = null;
+    for (const { physical } of jobs) if (physical !== null) this.#store.deps.turn.next(physical);
   }
 
   /** Takes over what restore found and resumes an interrupted compaction. */
@@ -79,19 +95,22 @@ export class Compactor {
     this.#isRunning = true;
     const { turn, writer } = this.#store.deps;
     turn.next(() => {
-      if (this.#store.isClosed) return;
+      if (this.#store.isClosed || this.#jobs[0] !== job) return;
       writer.commit(() => {
-        const view = job.isHashed ? writer.openView() : null;
+        if (this.#jobs[0] !== job) return;
+        this.#view = job.isHashed ? writer.openView() : null;
         this.#store.whenUnpinned(job.revision, () => {
           new Prune(this.#store, job.revision, (keepsAny, removed) => {
-            this.#hash(job, view, keepsAny, removed);
+            this.#hash(job, keepsAny, removed);
           }).run();
         });
       });
     });
   }
 
-  #hash(job: Job, view: View | null, keepsAny: boolean, removed: number): void {
+  #hash(job: Job, keepsAny: boolean, removed: number): void {
+    const view = this.#view;
+    this.#view = null;
     if (view === null) this.#finish(job, removed);
     else {
       this.#hasher.hashCompaction(view, job.previous, job.revision, keepsAny, () => {
@@ -118,6 +137,7 @@ export class Compactor {
 /** One pass over all keys that cuts their chains and deletes the rows. */
 class Prune {
   readonly #store: KvStore;
+  readonly #index: KeyIndex;
   readonly #revision: number;
   readonly #done: (keepsAny: boolean, removed: number) => void;
   /** Where the next slice starts; every key is at or after the empty one. */
@@ -136,12 +156,13 @@ class Prune {
     done: (keepsAny: boolean, removed: number) => void,
   ) {
     this.#store = store;
+    this.#index = store.index;
     this.#revision = revision;
     this.#done = done;
   }
 
   run(): void {
-    if (this.#store.isClosed) return;
+    if (this.#store.isClosed || this.#store.index !== this.#index) return; // S5
     const { limits, deps } = this.#store;
     this.#rows = limits.compactionBatchLimit;
     this.#keys = limits.compactionBatchLimit * keysPerRemoval;

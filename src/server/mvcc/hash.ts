@@ -3,6 +3,7 @@ import type { EtcdError } from "../../base/etcd-errors.ts";
 import { errCompacted, errFutureRev } from "../../base/etcd-errors.ts";
 import { buckets } from "../backend/backend.ts";
 import type { Bucket, View } from "../backend/backend.ts";
+import type { KeyIndex } from "./key-index.ts";
 import { KvScanner } from "./kv-bytes.ts";
 import { RangeJob } from "./range.ts";
 import { isTombstoneKey, revisionMain, revisionStart, revisionSub } from "./revision.ts";
@@ -54,16 +55,26 @@ export class Hasher {
     }
     const compactRevision = store.compactRevision;
     const hashRevision = revision === 0 ? store.currentRevision : revision;
+    const { index } = store;
+    const again = (): void => {
+      this.hashKv(revision, done);
+    };
     store.pin(compactRevision); // HK1
     writer.commit(() => {
+      if (store.index !== index) {
+        again();
+        return;
+      }
       const keptRecord = (keyId: number): number => store.index.liveAt(keyId, hashRevision);
       const view = writer.openView();
-      new RowHash(store, view, { compactRevision, hashRevision, keptRecord }).run((rows) => {
+      const options = { compactRevision, hashRevision, keptRecord, replaced: again };
+      new RowHash(store, view, options).run((rows) => {
         view.close();
-        this.#choose(rows, hashRevision, (hash) => {
+        const chosen = (hash: number): void => {
           store.unpin(compactRevision);
           done({ hash, compactRevision, hashRevision });
-        });
+        };
+        this.#choose(rows, hashRevision, chosen, again);
       });
     });
   }
@@ -76,13 +87,23 @@ export class Hasher {
   }
 
   /** HK2: whether a compaction at the revision would keep any row decides between two sums. */
-  #choose(rows: RowHash, revision: number, done: (hash: number) => void): void {
+  #choose(
+    rows: RowHash,
+    revision: number,
+    done: (hash: number) => void,
+    replaced: () => void,
+  ): void {
+    const { index } = this.#store;
     if (rows.kept === rows.all) {
       done(rows.all);
       return;
     }
     const job = new RangeJob(this.#store, { ...everyKey }, revision);
     const step = (): void => {
+      if (this.#store.index !== index) {
+        replaced(); // S5
+        return;
+      }
       const isLast = job.step(this.#store.limits.rangeKeysPerTurn, 1);
       if (job.take().kvCount > 0) done(rows.kept);
       else if (isLast) done(rows.all);
@@ -107,7 +128,9 @@ export class Hasher {
     const pauseMs = (compactionSleepMs * hashRowsPerTurn) / compactionBatchLimit;
     // The index is pruned already: what is still in it is what was kept.
     const keptRecord = (keyId: number): number => store.index.recordAt(keyId, revision);
-    const options = { compactRevision: previous, hashRevision: revision, keptRecord };
+    // The compactor has forgotten the job when the content is replaced.
+    const replaced = (): void => {};
+    const options = { compactRevision: previous, hashRevision: revision, keptRecord, replaced };
     new RowHash(store, view, options, pauseMs).run((rows) => {
       view.close();
       const hash = keepsAny ? rows.kept : rows.all;
@@ -148,11 +171,14 @@ interface RowHashOptions {
   readonly hashRevision: number;
   /** The key's one record at or below the compact revision that is kept; 0 for none. */
   readonly keptRecord: (keyId: number) => number;
+  /** Called instead of the result when the store's content was replaced meanwhile (S5). */
+  readonly replaced: () => void;
 }
 
 /** CRC-32C over the rows of the key bucket, sliced over turns. */
 class RowHash {
   readonly #store: KvStore;
+  readonly #index: KeyIndex;
   readonly #view: View;
   readonly #options: RowHashOptions;
   readonly #pauseMs: number;
@@ -164,6 +190,7 @@ class RowHash {
 
   constructor(store: KvStore, view: View, options: RowHashOptions, pauseMs = 0) {
     this.#store = store;
+    this.#index = store.index;
     this.#view = view;
     this.#options = options;
     this.#pauseMs = pauseMs;
@@ -173,8 +200,9 @@ class RowHash {
 
   run(done: (rows: this) => void): void {
     const { limits, deps, isClosed } = this.#store;
-    if (isClosed) {
+    if (isClosed || this.#store.index !== this.#index) {
       this.#view.close();
+      if (!isClosed) this.#options.replaced();
       return;
     }
     let left = limits.hashRowsPerTurn;

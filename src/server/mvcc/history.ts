@@ -26,7 +26,9 @@ export class History {
     this.#store = store;
   }
 
+  /** The view shows everything up to this revision and nothing behind it. */
   restored(revision: number): void {
+    this.#recent = [];
     this.#viewRevision = revision;
   }
 

@@ -1,3 +1,4 @@
+import { errCompacted } from "../../base/etcd-errors.ts";
 import { RangeJob } from "./range.ts";
 import type { KvStore } from "./store.ts";
 import type { RangeOutcome, RangeRequest, RangeResult } from "./types.ts";
@@ -8,6 +9,7 @@ const keysAtOnce = 4096;
 const keysWhileFull = 256;
 
 interface Running {
+  readonly request: RangeRequest;
   readonly job: RangeJob;
   readonly done: (outcome: RangeOutcome) => void;
 }
@@ -21,7 +23,7 @@ interface Running {
 export class RangeRunner {
   readonly #store: KvStore;
   #running: Running[] = [];
-  readonly #waiting: Running[] = [];
+  #waiting: Running[] = [];
   #bytesInFlight = 0;
   #isScheduled = false;
   readonly #tick = (): void => {
@@ -45,7 +47,7 @@ export class RangeRunner {
     const budget = mustWait ? keysWhileFull : keysAtOnce;
     if (job.step(Math.min(budget, store.limits.rangeKeysPerTurn))) return this.#count(job.take());
     store.pin(revision); // RR1
-    (mustWait ? this.#waiting : this.#running).push({ job, done }); // RR2
+    (mustWait ? this.#waiting : this.#running).push({ request, job, done }); // RR2
     if (!mustWait) this.#schedule();
     return null;
   }
@@ -60,6 +62,25 @@ export class RangeRunner {
       this.#running.push(this.#waiting.shift()!);
       this.#schedule();
     }
+  }
+
+  /** The store's content was replaced: every range starts again at its revision (S5). */
+  restart(): void {
+    this.#running = this.#running.flatMap((running) => this.#again(running));
+    this.#waiting = this.#waiting.flatMap((waiting) => this.#again(waiting));
+  }
+
+  #again({ request, job, done }: Running): Running[] {
+    const store = this.#store;
+    const { revision } = job;
+    if (revision < store.compactRevision) {
+      store.deps.turn.next(() => {
+        done(errCompacted);
+      });
+      return [];
+    }
+    store.pin(revision); // RR1
+    return [{ request, job: new RangeJob(store, request, revision), done }];
   }
 
   #count(result: RangeResult): RangeResult {

@@ -44,6 +44,8 @@ import { type Slab, ValueSlabs } from "./value-slabs.ts";
  * S3  Reads below `compactRevision` are refused; those running when it rose hold a pin, and records
  *     are pruned only when no pin below it is left.
  * S4  One transaction is open at a time, within one event-loop turn.
+ * S5  When the content is replaced, work spread over turns starts again on the new content at its
+ *      revision, or ends: nothing mixes records of two contents.
  */
 
 export interface StoreDeps {
@@ -61,8 +63,9 @@ export interface StoreDeps {
 export class KvStore {
   readonly deps: StoreDeps;
   readonly limits: StoreLimits;
-  readonly index: KeyIndex;
-  readonly slabs: ValueSlabs;
+  /** Another object after {@link reload}: work over several turns compares it (S5). */
+  index: KeyIndex;
+  slabs: ValueSlabs;
   /** Of the last finished transaction; 1 on an empty store. */
   currentRevision = 1;
   /** Reads below it are refused; -1 when never compacted. */
@@ -109,6 +112,28 @@ export class KvStore {
     const { scheduled, finished } = restore(this, image);
     this.#history.restored(this.currentRevision);
     this.#compactor.restored(scheduled, finished);
+  }
+
+  /**
+   * The writer's view shows other rows (a snapshot was installed): everything is read again. The
+   * revision does not fall (S1). To be called in the turn the view changed.
+   */
+  reload(): void {
+    const { deps, limits } = this;
+    const before = this.currentRevision;
+    this.index = new KeyIndex(deps.hashSeed);
+    this.slabs = new ValueSlabs(limits);
+    this.slabs.durableBatch = deps.writer.durableBatch;
+    this.#pins.clear();
+    this.#unpinned = [];
+    this.compactRevision = -1;
+    this.#compactor.reset();
+    this.restore();
+    assert(
+      this.currentRevision >= before,
+      () => `the new content ends at revision ${this.currentRevision}, before ${before}`,
+    );
+    this.#runner.restart(); // S5
   }
 
   /** The one write transaction (S4). */
