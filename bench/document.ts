@@ -1,9 +1,11 @@
 // docs/benchmarks.md, made from one run's results.
 import { goals, type Goal } from "./cells.ts";
+import { benchLimits } from "./limits.ts";
 import type { Floor } from "./floor.ts";
 import type { Large } from "./large.ts";
 import type { Compared } from "./load.ts";
 import type { Machine } from "./machine.ts";
+import type { Phase } from "./turns.ts";
 
 export interface Results {
   readonly machine: Machine;
@@ -11,6 +13,8 @@ export interface Results {
   readonly seconds: number;
   readonly floor: Floor;
   readonly compared: readonly Compared[];
+  readonly turns?:
+    { readonly etcd: readonly Phase[]; readonly quorate: readonly Phase[] } | undefined;
   readonly large?: { readonly etcd: Large; readonly quorate: Large } | undefined;
 }
 
@@ -87,6 +91,32 @@ function largeTable(large: NonNullable<Results["large"]>): string {
   );
 }
 
+function turnsTable(turns: NonNullable<Results["turns"]>): string {
+  const put = (us: number | undefined): string =>
+    us === undefined || us === 0 ? "-" : short(us / 1_000);
+  const rows = turns.quorate.map((phase, i) => [
+    phase.name,
+    put(turns.etcd[i]?.longestPutUs),
+    put(phase.longestPutUs),
+    `<= ${short((phase.longestTurnSeconds ?? 0) * 1_000)}`,
+    String(phase.longTurns),
+  ]);
+  const head = ["phase", "etcd: longest put, ms", "Quorate: longest put, ms"];
+  return table([...head, "Quorate: longest turn, ms", "turns over 10 ms"], rows);
+}
+
+function turnsText(): string {
+  const count = (n: number): string => n.toLocaleString("en-US");
+  return (
+    `${count(benchLimits.turnKeys)} keys in two revisions each, ${count(benchLimits.turnLeases)} ` +
+    `leases, one client that puts every ${benchLimits.turnPaceMs} ms; then ` +
+    `${count(benchLimits.expiringLeases)} more leases with a key each expire. Turns are counted by ` +
+    "quorate_event_loop_turn_seconds, whose buckets bound the longest; a turn that loses its core " +
+    "to another process is longer by that. The row of the start holds all turns before and at " +
+    "becoming leader."
+  );
+}
+
 function comparedTable(compared: readonly Compared[]): string {
   const rows = compared.map(({ name, unit, etcd, quorate }) => [
     name,
@@ -106,7 +136,7 @@ function comparedTable(compared: readonly Compared[]): string {
 
 /** @param notes what the figures alone do not say: bench/notes.md */
 export function renderDocument(results: Results, notes: string): string {
-  const { machine, floor, compared, large } = results;
+  const { machine, floor, compared, large, turns } = results;
   const goalRows = goals.map((goal) => goalRow(goal, compared)).filter((row) => row !== undefined);
   const parts = [
     "# Benchmarks",
@@ -134,6 +164,7 @@ export function renderDocument(results: Results, notes: string): string {
     ...(large === undefined
       ? []
       : [`## ${large.quorate.keys.toLocaleString("en-US")} keys`, largeTable(large)]),
+    ...(turns === undefined ? [] : ["## Turns of the event loop", turnsText(), turnsTable(turns)]),
     notes.trimEnd(),
   ];
   return `${parts.join("\n\n")}\n`;

@@ -16,5 +16,16 @@ export const benchLimits = {
   floorWriteBytes: 4_096,
   /** Time for a server to settle after a bulk load before its memory is read, in milliseconds. */
   settleMs: 3_000,
+  /** Of the measurement of turns: keys, leases, and leases that expire, with their TTL. */
+  turnKeys: 200_000,
+  turnLeases: 100_000,
+  expiringLeases: 10_000,
+  expiringTtlSeconds: 5,
+  /** Pause between two puts of its one client, and for how long one client process puts. */
+  turnPaceMs: 2,
+  turnProbeSeconds: 3,
+  /** Length of the phase in which nothing else happens, in milliseconds. */
+  quietPhaseMs: 2_000,
+  pollMs: 500,
   loadTimeoutMs: 10 * 60_000,
 } as const;

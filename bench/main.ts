@@ -2,7 +2,7 @@
 //
 //   --rounds N --seconds S     interleaved rounds of each cell and the length of one
 //   --keys N                   keys of the memory and restart measurement
-//   --only cells,h2load,large  parts to run
+//   --only cells,h2load,large,turns  parts to run; with fewer than all nothing is written
 //   --quick OP                 one cell at 100/1000 (or --shape C/N), one round, nothing written
 //   --self                     Go etcd in Quorate's place, nothing written: shows the noise
 //   --profile OP               the same cell against Quorate alone under V8's profiler
@@ -28,13 +28,16 @@ import { hasH2load, runH2load, runLoad, type Compared, type Measured } from "./l
 import { machine } from "./machine.ts";
 import { profile } from "./profile.ts";
 import { median } from "./statistics.ts";
+import { measureTurns, type Phase } from "./turns.ts";
+
+const allParts = ["cells", "h2load", "large", "turns"];
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: String(benchLimits.rounds) },
     seconds: { type: "string", default: String(benchLimits.seconds) },
     keys: { type: "string", default: String(benchLimits.largeKeys) },
-    only: { type: "string", default: "cells,h2load,large" },
+    only: { type: "string", default: allParts.join(",") },
     shape: { type: "string", default: "100/1000" },
     quick: { type: "string" },
     profile: { type: "string" },
@@ -162,6 +165,18 @@ async function measureBothLarge(programs: Programs): Promise<{ etcd: Large; quor
   return { etcd: await one(startEtcd), quorate: await one(startQuorate) };
 }
 
+async function measureBothTurns(programs: Programs): Promise<{ etcd: Phase[]; quorate: Phase[] }> {
+  const one = async (start: (programs: Programs) => Promise<Server>): Promise<Phase[]> => {
+    const server = await start(programs);
+    try {
+      return await measureTurns(server, programs);
+    } finally {
+      await server.close();
+    }
+  };
+  return { etcd: await one(startEtcd), quorate: await one(startQuorate) };
+}
+
 function oneCell(op: string): Cell {
   const [conns, clients] = options.shape.split("/").map(Number);
   return { op, conns: conns ?? 1, clients: clients ?? 1, unit: "call" };
@@ -187,15 +202,19 @@ async function main(): Promise<void> {
   const parts = options.only.split(",");
   const floor = await measureFloor();
   process.stdout.write(`floor: ${JSON.stringify(floor)}\n`);
-  const compared = await withPair(programs, async (pair) => [
-    ...(parts.includes("cells") ? await measureCells(programs, pair) : []),
-    ...(parts.includes("h2load") ? await measureH2load(pair) : []),
-  ]);
+  const needsPair = parts.includes("cells") || parts.includes("h2load");
+  const compared = !needsPair
+    ? []
+    : await withPair(programs, async (pair) => [
+        ...(parts.includes("cells") ? await measureCells(programs, pair) : []),
+        ...(parts.includes("h2load") ? await measureH2load(pair) : []),
+      ]);
   const large = parts.includes("large") ? await measureBothLarge(programs) : undefined;
-  const results = { machine: machine(), rounds, seconds, floor, compared, large };
+  const turns = parts.includes("turns") ? await measureBothTurns(programs) : undefined;
+  const results = { machine: machine(), rounds, seconds, floor, compared, large, turns };
   const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   const document = renderDocument(results, readFileSync(at("notes.md"), "utf8"));
-  if (options.self) {
+  if (options.self || allParts.some((part) => !parts.includes(part))) {
     process.stdout.write(document);
     return;
   }

@@ -27,6 +27,9 @@ type options struct {
 	valueLen int
 	keys     int
 	pid      int
+	ttl      int64
+	attach   bool
+	pace     time.Duration
 }
 
 // result is what is printed. Operations are calls, watcher-events or keys of a range, by op.
@@ -85,6 +88,7 @@ func closedLoop(o options, conns []*clientv3.Client, work worker) result {
 				must(err)
 				operations.Add(n)
 				latencies[client] = append(latencies[client], time.Since(begin).Microseconds())
+				time.Sleep(o.pace)
 			}
 		}()
 	}
@@ -107,12 +111,15 @@ func summarise(o options, operations int64, took time.Duration, latencies []int6
 func main() {
 	var o options
 	flag.StringVar(&o.endpoint, "endpoint", "127.0.0.1:2379", "host:port")
-	flag.StringVar(&o.op, "op", "put", "put, get, get-serializable, txn, watch, range, keepalive, fill")
+	flag.StringVar(&o.op, "op", "put", "put, get, get-serializable, txn, watch, range, keepalive, fill, grant")
 	flag.IntVar(&o.conns, "conns", 1, "connections")
 	flag.IntVar(&o.clients, "clients", 1, "clients, spread over the connections")
 	flag.Float64Var(&o.seconds, "seconds", 3, "length of the measurement")
 	flag.IntVar(&o.valueLen, "value-len", 256, "bytes of a value")
-	flag.IntVar(&o.keys, "keys", 1_000_000, "keys written by fill")
+	flag.IntVar(&o.keys, "keys", 1_000_000, "keys written by fill, leases granted by grant, distinct keys of put")
+	flag.Int64Var(&o.ttl, "ttl", 600, "time to live of granted leases, in seconds")
+	flag.BoolVar(&o.attach, "attach", false, "grant also writes one key for each lease")
+	flag.DurationVar(&o.pace, "pace", 0, "pause of a client between two calls")
 	flag.IntVar(&o.pid, "pid", 0, "process id of the server, for its processor time")
 	flag.Parse()
 	conns := connect(o)

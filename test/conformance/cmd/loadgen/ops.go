@@ -18,6 +18,7 @@ const (
 	rangeKeys    = 20_000
 	fillBatch    = 100
 	fillWorkers  = 16
+	grantWorkers = 200
 	drainTimeout = 20 * time.Second
 )
 
@@ -51,6 +52,8 @@ func run(o options, conns []*clientv3.Client) result {
 			_, err := c.Get(ctx, keyOf(1), clientv3.WithSerializable())
 			return 1, err
 		})
+	case "grant":
+		return grant(o, conns, value)
 	case "fill":
 		return fill(o, conns, value, o.keys)
 	default:
@@ -110,6 +113,31 @@ func fill(o options, conns []*clientv3.Client, value string, keys int) result {
 	}
 	wait.Wait()
 	return summarise(o, int64(keys), time.Since(started), nil, cpuTime(o.pid)-cpu)
+}
+
+// grant makes leases, each with a key of its own if asked for.
+func grant(o options, conns []*clientv3.Client, value string) result {
+	cpu := cpuTime(o.pid)
+	started := time.Now()
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for worker := range grantWorkers {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			c := conns[worker%len(conns)]
+			for n := next.Add(1); n <= int64(o.keys); n = next.Add(1) {
+				lease, err := c.Grant(context.Background(), o.ttl)
+				must(err)
+				if o.attach {
+					_, err = c.Put(context.Background(), fmt.Sprintf("leased/%d", n), value, clientv3.WithLease(lease.ID))
+					must(err)
+				}
+			}
+		}()
+	}
+	wait.Wait()
+	return summarise(o, int64(o.keys), time.Since(started), nil, cpuTime(o.pid)-cpu)
 }
 
 // watch opens 1000 watchers of one key and writes it; one operation is one event at one watcher.
