@@ -20,6 +20,8 @@ export interface RaftConfig {
   readonly messageBytesMax: number;
   /** Most append messages under way to one follower. >= 1. */
   readonly inflightsMax: number;
+  /** Most bytes of appends under way to one follower; the append that reaches it still goes. >= 1. */
+  readonly inflightBytesMax: number;
   /** Most bytes of proposed, not yet committed entries; one proposal always fits. >= 1. */
   readonly uncommittedBytesMax: number;
   /** Most bytes of committed entries in one Ready; one entry always fits. >= 1. */
@@ -36,6 +38,7 @@ export const raftDefaults = {
   checkQuorum: true,
   messageBytesMax: 1024 * 1024,
   inflightsMax: 512,
+  inflightBytesMax: 64 * 1024 * 1024,
   uncommittedBytesMax: 64 * 1024 * 1024,
   committedBytesPerReadyMax: 16 * 1024 * 1024,
 } as const;
@@ -46,6 +49,7 @@ export function validateConfig(config: RaftConfig): void {
   positive("heartbeatTicks", config.heartbeatTicks);
   positive("electionTicks", config.electionTicks);
   positive("inflightsMax", config.inflightsMax);
+  positive("inflightBytesMax", config.inflightBytesMax);
   positive("uncommittedBytesMax", config.uncommittedBytesMax);
   positive("committedBytesPerReadyMax", config.committedBytesPerReadyMax);
   if (config.electionTicks <= config.heartbeatTicks) {

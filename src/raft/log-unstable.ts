@@ -5,6 +5,7 @@ import type { Entry } from "./types.ts";
 // U2  Entries below `handedOut` were given to the caller to be synced; the rest not yet.
 // U3  Syncs complete in the order given. A truncation lowers what earlier syncs prove, so an index
 //     counts as synced only if the entry now in the log is the one that was synced.
+// U4  A snapshot takes the place of all entries; the sync it was handed out with proves its index.
 
 /** Entries that are not yet on stable storage. */
 export class UnstableLog {
@@ -42,6 +43,11 @@ export class UnstableLog {
     return this.#entries[index - this.#offset];
   }
 
+  /** Entries with low <= index < high, which must be held. */
+  slice(low: number, high: number): readonly Entry[] {
+    return this.#entries.slice(low - this.#offset, high - this.#offset);
+  }
+
   push(entry: Entry): void {
     assert(entry.index === this.lastIndex + 1, () => `log gap at ${entry.index}`);
     this.#entries.push(entry);
@@ -54,6 +60,15 @@ export class UnstableLog {
     this.#handedOut = Math.min(this.#handedOut, index);
     this.#synced = Math.min(this.#synced, index - 1);
     for (const sync of this.#syncs) sync.last = Math.min(sync.last, index - 1);
+  }
+
+  /** A snapshot up to `index` is the whole log now (U4). */
+  restore(index: number): void {
+    this.#entries = [];
+    this.#offset = index + 1;
+    this.#handedOut = index + 1;
+    this.#synced = Math.min(this.#synced, index);
+    for (const sync of this.#syncs) sync.last = Math.min(sync.last, index);
   }
 
   /** The entries to sync next, as sync `number`. */

@@ -1,10 +1,12 @@
 import { assert } from "../base/assert.ts";
 import { UnstableLog } from "./log-unstable.ts";
 import type { Storage } from "./storage.ts";
-import type { Entry } from "./types.ts";
+import type { Entry, SnapshotMetadata } from "./types.ts";
 
 // LG1  applied <= handed out to apply <= min(commit, synced) ; commit <= lastIndex.
 // LG2  commit, applied and handed out never go back.
+// LG3  Committed entries are never replaced.
+// LG4  While a snapshot is not installed nothing is handed out to apply: it goes first.
 
 /** The whole log: stable entries in storage, then those not yet synced. */
 export class RaftLog {
@@ -13,6 +15,8 @@ export class RaftLog {
   #commit: number;
   #applied: number;
   #handedOut: number;
+  /** Snapshots not yet installed, oldest first, and the sync each was handed out with. */
+  readonly #snapshots: { readonly metadata: SnapshotMetadata; sync: number }[] = [];
 
   constructor(storage: Storage, commit: number, applied: number) {
     assert(commit <= storage.lastIndex(), () => `commit ${commit} of ${storage.lastIndex()}`);
@@ -32,6 +36,11 @@ export class RaftLog {
     return this.#applied;
   }
 
+  get firstIndex(): number {
+    const snapshot = this.#pendingSnapshot();
+    return snapshot === null ? this.#storage.firstIndex() : snapshot.index + 1;
+  }
+
   get lastIndex(): number {
     return this.#unstable.lastIndex;
   }
@@ -41,7 +50,12 @@ export class RaftLog {
   }
 
   get hasUnsynced(): boolean {
-    return this.#unstable.hasNext;
+    return this.#unstable.hasNext || this.#nextSnapshot() !== undefined;
+  }
+
+  /** A snapshot was received and is not installed. */
+  get hasPendingSnapshot(): boolean {
+    return this.#snapshots.length > 0;
   }
 
   get lastTerm(): number {
@@ -51,11 +65,62 @@ export class RaftLog {
   /** The entry's term; null if it is not in memory or not in the log. */
   term(index: number): number | null {
     if (index >= this.#unstable.offset) return this.#unstable.at(index)?.term ?? null;
-    return this.#storage.term(index);
+    const snapshot = this.#pendingSnapshot();
+    if (snapshot === null) return this.#storage.term(index);
+    return index === snapshot.index ? snapshot.term : null;
+  }
+
+  /**
+   * Entries from `low` on, cut after `bytesMax` bytes of data but never to none; null when they are
+   * no longer in memory.
+   */
+  entriesFrom(low: number, bytesMax: number): readonly Entry[] | null {
+    const { offset, lastIndex } = this.#unstable;
+    if (low >= offset) return cut(this.#unstable.slice(low, lastIndex + 1), 0, bytesMax);
+    if (this.hasPendingSnapshot) return null;
+    const stable = this.#storage.entries(low, offset, bytesMax);
+    if (stable === null || low + stable.length < offset || lastIndex < offset) return stable;
+    const bytes = stable.reduce((sum, entry) => sum + entry.data.length, 0);
+    if (bytes >= bytesMax) return stable;
+    return [...stable, ...cut(this.#unstable.slice(offset, lastIndex + 1), bytes, bytesMax)];
+  }
+
+  /** What a follower can be sent in place of entries that are gone. */
+  snapshot(): SnapshotMetadata | null {
+    return this.#storage.snapshot();
   }
 
   push(entry: Entry): void {
     this.#unstable.push(entry);
+  }
+
+  /**
+   * Takes entries that follow (`index`, `logTerm`) into the log, replacing what contradicts them.
+   * False: the log has no such entry.
+   */
+  append(index: number, logTerm: number, entries: readonly Entry[]): boolean {
+    if (this.term(index) !== logTerm) return false;
+    const isNew = (entry: Entry): boolean => this.term(entry.index) !== entry.term;
+    const from = entries.findIndex(isNew);
+    if (from < 0) return true;
+    const first = entries[from]!.index;
+    assert(first > this.#commit, () => `entry ${first} is committed (${this.#commit}) (LG3)`);
+    if (first <= this.lastIndex) this.#unstable.truncateFrom(first);
+    for (let at = from; at < entries.length; at++) this.#unstable.push(entries[at]!);
+    return true;
+  }
+
+  /**
+   * The last index up to `index` whose term is at most `term`, with its term: a log that has `term`
+   * as its newest term can agree at no later one. Term 0 where the log in memory ends.
+   */
+  lastIndexWithin(index: number, term: number): { index: number; term: number } {
+    for (let at = index; at > 0; at--) {
+      const own = this.term(at);
+      if (own === null) return { index: at, term: 0 };
+      if (own <= term) return { index: at, term: own };
+    }
+    return { index: 0, term: 0 };
   }
 
   commitTo(index: number): void {
@@ -63,16 +128,37 @@ export class RaftLog {
     if (index > this.#commit) this.#commit = index;
   }
 
+  /** A snapshot beyond the commit index takes the place of the whole log. */
+  restore(metadata: SnapshotMetadata): void {
+    assert(metadata.index > this.#commit, () => `snapshot ${metadata.index} is old`);
+    this.#unstable.restore(metadata.index);
+    this.#snapshots.push({ metadata, sync: Infinity });
+    this.#commit = metadata.index;
+  }
+
   /** The entries to sync next, as sync `number`. */
   handOutUnsynced(number: number): readonly Entry[] {
     return this.#unstable.handOut(number);
   }
 
+  /** The snapshot to install as part of sync `number`; the newest if there are several. */
+  handOutSnapshot(number: number): SnapshotMetadata | null {
+    if (this.#nextSnapshot() === undefined) return null;
+    for (const snapshot of this.#snapshots) snapshot.sync = Math.min(snapshot.sync, number);
+    return this.#pendingSnapshot();
+  }
+
   syncedTo(number: number): void {
     this.#unstable.syncedTo(number);
+    while (this.#snapshots.length > 0 && this.#snapshots[0]!.sync <= number) {
+      const { index } = this.#snapshots.shift()!.metadata;
+      this.#handedOut = Math.max(this.#handedOut, index);
+      this.#applied = Math.max(this.#applied, index);
+    }
   }
 
   get hasNextCommitted(): boolean {
+    if (this.#snapshots.length > 0) return false; // LG4
     return Math.min(this.#commit, this.syncedIndex) > this.#handedOut;
   }
 
@@ -80,9 +166,9 @@ export class RaftLog {
    * The next committed and synced entries, at least one if there is any; they count as handed out.
    */
   handOutCommitted(bytesMax: number): readonly Entry[] {
+    if (!this.hasNextCommitted) return none;
     const high = Math.min(this.#commit, this.syncedIndex) + 1;
     const low = this.#handedOut + 1;
-    if (low >= high) return none;
     const entries = this.#storage.entries(low, high, bytesMax);
     assert(entries !== null, () => `entry ${low} was dropped before it was applied`);
     this.#handedOut += entries.length;
@@ -93,6 +179,26 @@ export class RaftLog {
     assert(index <= this.#handedOut, () => `applied ${index} before it was handed out`);
     if (index > this.#applied) this.#applied = index;
   }
+
+  #pendingSnapshot(): SnapshotMetadata | null {
+    return this.#snapshots[this.#snapshots.length - 1]?.metadata ?? null;
+  }
+
+  /** The newest snapshot, unless it was handed out already. */
+  #nextSnapshot(): SnapshotMetadata | undefined {
+    const newest = this.#snapshots[this.#snapshots.length - 1];
+    return newest?.sync === Infinity ? newest.metadata : undefined;
+  }
+}
+
+/** The first entries, as many as fit when `bytes` are used already, but never none of all. */
+function cut(entries: readonly Entry[], bytes: number, bytesMax: number): readonly Entry[] {
+  let sum = bytes;
+  for (let count = 0; count < entries.length; count++) {
+    sum += entries[count]!.data.length;
+    if (sum > bytesMax && (count > 0 || bytes > 0)) return entries.slice(0, count);
+  }
+  return entries;
 }
 
 const none: readonly Entry[] = [];

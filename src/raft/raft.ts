@@ -1,318 +1,371 @@
-import { assert, must } from "../base/assert.ts";
-import { applyConfChange, applySimpleChange, isVoter } from "./conf-change.ts";
-import type { ConfChangeV2 } from "./conf-change.ts";
+import { assert } from "../base/assert.ts";
+import { applyConfChange, applySimpleChange, type ConfChangeV2 } from "./conf-change.ts";
 import { validateConfig, type RaftConfig } from "./config.ts";
-import { RaftLog } from "./log.ts";
-import type { MemberProgress } from "./raw-node.ts";
-import type { ConfChange, Message } from "./message.ts";
-import { jointCommitted, jointVote } from "./quorum.ts";
-import { ReadIndexTracker } from "./read-index.ts";
-import type { Storage } from "./storage.ts";
+import { RaftCore, type RaftStart } from "./core.ts";
+import { Election } from "./election.ts";
+import { Follower } from "./follower.ts";
+import { Leader, type ProposeResult } from "./leader.ts";
+import { createMessage, MessageType, type ConfChange, type Message } from "./message.ts";
+import type { VoteResult } from "./quorum.ts";
+import type { MemberProgress } from "./status.ts";
 import { EntryType } from "./types.ts";
-import type { ConfState, Entry, HardState, RaftId, ReadState, RoleName } from "./types.ts";
+import type { ConfState, Entry, HardState, RaftId } from "./types.ts";
 
 // R1  A vote counts, our own too, only when the term and vote behind it are synced.
-// R2  A leader's own entries count for commit only when they are synced (our match is the synced
-//     index).
-// R3  Only an entry of the leader's own term is committed by counting.
-// R4  A leader begins its term with an empty entry.
-// R5  At most one configuration change is in the log and not applied.
+// R2 to R5, R7, R8 are the leader's (leader.ts).
 // R6  A node does not campaign while it has committed configuration changes to apply.
-// R7  Reads are confirmed only after the first commit of the leader's term (RI2).
+// R9  The term never goes back; there is leader state if and only if the role is leader.
 
-const emptyData = new Uint8Array(0);
+const noData = new Uint8Array(0);
 
-/** Why a proposal was not taken: it is not in the log and never will be. */
-export type ProposeResult = 
-  "accepted" | "noLeader" | "overloaded" | "confChangePending" | "transferring";
-
-/** Where a node starts from: what it had synced and what it had applied. */
-export interface RaftStart {
-  readonly storage: Storage;
-  readonly hardState: HardState;
-  /** The configuration as of `applied`. */
-  readonly confState: ConfState;
-  /** Entries up to here were applied before the restart. */
-  readonly applied: number;
-}
-
-/** One follower as the leader sees it. */
-interface Progress {
-  match: number;
-}
-
-/** The roles and their rules. Pure: input is a call or a tick, output is read through RawNode. */
+/** The roles and their changes. Pure: input is a call or a tick, output is read through RawNode. */
 export class Raft {
-  readonly config: RaftConfig;
-  readonly log: RaftLog;
-  /** Messages that may leave at once, and those that must wait for the next Ready's sync. */
-  messages: Message[] = [];
-  messagesAfterSync: Message[] = [];
-  readStates: ReadState[] = [];
-
-  #term: number;
-  #vote: RaftId;
-  #role: RoleName = "follower";
-  #leader: RaftId = 0n;
-  #conf: ConfState;
-  #electionElapsed = 0;
+  readonly core: RaftCore;
+  readonly #election: Election;
+  readonly #follower: Follower;
+  #leader: Leader | null = null;
   #electionTimeout = 0;
-  readonly #votes = new Map<RaftId, boolean>();
-  readonly #progress = new Map<RaftId, Progress>();
-  readonly #reads = new ReadIndexTracker();
-  /** The newest configuration change in the log, or an index below it (R5, R6). */
-  #pendingConfIndex = 0;
-  #uncommittedBytes = 0;
 
   constructor(config: RaftConfig, start: RaftStart) {
     validateConfig(config);
-    this.config = config;
-    this.log = new RaftLog(start.storage, start.hardState.commit, start.applied);
-    this.#term = start.hardState.term;
-    this.#vote = start.hardState.vote;
-    this.#conf = start.confState;
-    this.#becomeFollower(this.#term, 0n);
-    // The log may hold a change that is not applied yet; until then it counts as pending.
-    this.#pendingConfIndex = this.log.lastIndex;
+    this.core = new RaftCore(config, start);
+    this.#election = new Election(this.core);
+    this.#follower = new Follower(this.core);
+    this.#becomeFollower(this.core.term, 0n);
   }
 
-  get term(): number {
-    return this.#term;
-  }
-  get vote(): RaftId {
-    return this.#vote;
-  }
-  get role(): RoleName {
-    return this.#role;
-  }
-  get leader(): RaftId {
-    return this.#leader;
-  }
-  get confState(): ConfState {
-    return this.#conf;
-  }
   get uncommittedBytes(): number {
-    return this.#uncommittedBytes;
+    return this.#leader?.uncommittedBytes ?? 0;
+  }
+
+  /** 0n: no hand-over is under way. */
+  get transferee(): RaftId {
+    return this.#leader?.transferee ?? 0n;
+  }
+
+  get hasPendingConfChange(): boolean {
+    return this.#leader !== null && this.#leader.hasPendingConfChange;
+  }
+
+  /** There are messages to be made before the next Ready. */
+  get isDue(): boolean {
+    return this.#leader !== null ? this.#leader.isDue : this.#follower.isDue;
+  }
+
+  /** Makes the messages of this turn. */
+  flush(): void {
+    this.#leader?.flush();
+    this.#follower.flush();
   }
 
   /** Time passes: one tick. */
   tick(): void {
-    if (this.#role === "leader") return;
-    this.#electionElapsed++;
-    if (this.#electionElapsed >= this.#electionTimeout) {
-      this.#electionElapsed = 0;
-      this.campaign();
+    if (this.#leader !== null) {
+      if (!this.#leader.tick()) this.#becomeFollower(this.core.term, 0n);
+      return;
     }
+    this.core.electionElapsed++;
+    if (this.core.electionElapsed < this.#electionTimeout || !this.core.isPromotable) return;
+    this.core.electionElapsed = 0;
+    this.campaign();
   }
 
   /** Starts an election now, if this node may be elected. */
   campaign(): void {
-    if (this.#role === "leader" || !isVoter(this.#conf, this.config.id)) return;
-    if (this.#hasUnappliedConfChange()) return; // R6
-    if (this.config.preVote) this.#becomePreCandidate();
-    else this.#becomeCandidate();
+    if (!this.#mayCampaign()) return;
+    if (this.core.config.preVote) this.#becomePreCandidate();
+    else this.#becomeCandidate(false);
   }
 
-  /** Appends a proposal. The data is kept by reference and must never change. */
-  propose(type: EntryType, data: Uint8Array): ProposeResult {
-    if (this.#role !== "leader") return "noLeader";
-    if (type !== EntryType.normal && this.#pendingConfIndex > this.log.applied) {
-      return "confChangePending"; // R5
+  /** Takes in another member's message. */
+  step(message: Message): void {
+    const { term } = this.core;
+    const isTermless =
+      message.type === MessageType.propose || message.type === MessageType.readIndex;
+    if (!isTermless) {
+      if (message.term < term) {
+        this.#answerOld(message);
+        return;
+      }
+      if (message.term > term && !this.#takeTerm(message)) return;
     }
-    const bytes = this.#uncommittedBytes + data.length;
-    if (this.#uncommittedBytes > 0 && bytes > this.config.uncommittedBytesMax) return "overloaded";
-    this.#append(type, data);
-    if (type !== EntryType.normal) this.#pendingConfIndex = this.log.lastIndex;
+    this.#handle(message);
+  }
+
+  /** Appends a proposal, or sends it to the leader. The data must never change. */
+  propose(type: EntryType, data: Uint8Array): ProposeResult {
+    if (this.#leader !== null) return this.#leader.propose(type, data);
+    if (this.core.leader === 0n) return "noLeader";
+    this.#follower.forwardProposal(type, data);
     return "accepted";
   }
 
-  /**
-   * Asks for a linearizable read. False: refused, there is no leader to ask. `context` is never
-   * reused.
-   */
+  /** Asks for a linearizable read. False: refused, there is no leader to ask. */
   readIndex(context: number): boolean {
-    if (this.#role !== "leader") return false;
-    if (this.log.term(this.log.commit) !== this.#term) this.#reads.postpone(context);
-    else this.#startRead(context);
+    assert(context >= 0 && context < 2 ** 48, () => `read context ${context}`);
+    if (this.#leader !== null) return this.#leader.readIndex({ from: 0n, context, data: noData });
+    if (this.core.leader === 0n) return false;
+    this.#follower.forwardRead(this.core.leader, context);
     return true;
   }
 
   /** Takes over a configuration change that was committed and is being applied. */
   applyConfChange(change: ConfChange | ConfChangeV2): ConfState {
-    this.#conf =
+    const { core } = this;
+    core.conf =
       "changes" in change
-        ? applyConfChange(this.#conf, change)
-        : applySimpleChange(this.#conf, change);
-    if (this.#role === "leader") {
-      this.#trackMembers();
-      this.#maybeCommit();
-    } else {
-      this.#resetElectionTimeout();
+        ? applyConfChange(core.conf, change)
+        : applySimpleChange(core.conf, change);
+    if (this.#leader !== null) this.#leader.membersChanged();
+    else this.#resetElectionTimeout();
+    return core.conf;
+  }
+
+  transferLeadership(to: RaftId): void {
+    const { leader, term } = this.core;
+    if (this.#leader !== null) this.#leader.transfer(to);
+    else if (leader !== 0n) {
+      // As raft v3 has it, the sender of the request is who shall lead.
+      const type = MessageType.transferLeader;
+      this.core.messages.push(createMessage({ type, to: leader, from: to, term }));
     }
-    return this.#conf;
+  }
+
+  stepDown(): void {
+    if (this.#leader !== null) this.#becomeFollower(this.core.term, 0n);
+  }
+
+  reportUnreachable(id: RaftId): void {
+    this.#leader?.reportUnreachable(id);
+  }
+
+  reportSnapshot(id: RaftId, isDelivered: boolean): void {
+    this.#leader?.reportSnapshot(id, isDelivered);
+  }
+
+  progress(): readonly MemberProgress[] {
+    return this.#leader?.progress() ?? [];
   }
 
   /** What was handed out before is on stable storage; `hardState` is the newest of it. */
   synced(hardState: HardState | null): void {
-    const isOurVote =
-      hardState !== null && hardState.term === this.#term && hardState.vote === this.config.id;
-    if (this.#role === "candidate" && isOurVote) this.#countVote(this.config.id, true); // R1
-    if (this.#role === "leader") {
-      this.#progressOf(this.config.id).match = this.log.syncedIndex; // R2
-      this.#maybeCommit();
-    }
+    const { id, term, role } = this.core;
+    const isOurVote = hardState !== null && hardState.term === term && hardState.vote === id;
+    if (role === "candidate" && isOurVote) this.#tally(this.#election.count(id, true)); // R1
+    this.#leader?.maybeCommit(); // R2
   }
 
   appliedTo(index: number): void {
-    this.log.appliedTo(index);
+    this.core.log.appliedTo(index);
+    this.#leader?.applied();
   }
 
   /** Committed entries leave the leader's uncommitted budget. */
   released(entries: readonly Entry[]): void {
-    if (this.#uncommittedBytes === 0) return;
-    let bytes = 0;
-    for (const entry of entries) bytes += entry.data.length;
-    this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - bytes);
+    this.#leader?.released(entries);
   }
 
   /**
    * A fresh log's first entries, which count as agreed by everyone who starts with the same ones.
    */
   bootstrap(changes: readonly { change: ConfChange; data: Uint8Array }[]): void {
-    assert(this.log.lastIndex === 0, "only an empty log can be bootstrapped");
+    const { core } = this;
+    const { log } = core;
+    assert(log.lastIndex === 0, "only an empty log can be bootstrapped");
     this.#becomeFollower(1, 0n);
     for (const { change, data } of changes) {
-      const index = this.log.lastIndex + 1;
-      this.log.push({ type: EntryType.confChange, term: 1, index, data });
+      log.push({ type: EntryType.confChange, term: 1, index: log.lastIndex + 1, data });
       this.applyConfChange(change);
     }
-    this.log.commitTo(this.log.lastIndex);
-    this.#pendingConfIndex = this.log.lastIndex;
+    log.commitTo(log.lastIndex);
+    core.pendingConfIndex = log.lastIndex;
   }
 
-  readonly hasPendingConfChange: boolean = false;
-  readonly transferee: RaftId = 0n;
-  step(message: Message): void {
-    void message;
-  }
-  transferLeadership(to: RaftId): void {
-    void to;
-  }
-  stepDown(): void {
-    if (this.#role === "leader") this.#becomeFollower(this.#term, 0n);
-  }
-  reportUnreachable(id: RaftId): void {
-    void id;
-  }
-  reportSnapshot(id: RaftId, isDelivered: boolean): void {
-    void [id, isDelivered];
-  }
-  progress(): MemberProgress[] {
-    return [];
+  #handle(message: Message): void {
+    switch (message.type) {
+      case MessageType.vote:
+      case MessageType.preVote:
+        this.#election.answer(message);
+        break;
+      case MessageType.append:
+      case MessageType.heartbeat:
+      case MessageType.snapshot:
+        this.#handleFromLeader(message);
+        break;
+      case MessageType.voteResponse:
+      case MessageType.preVoteResponse:
+        this.#handleVote(message);
+        break;
+      case MessageType.timeoutNow:
+        // No pre-vote: the leader itself wants this election.
+        if (this.core.role === "follower" && this.#mayCampaign()) this.#becomeCandidate(true);
+        break;
+      default:
+        if (this.#leader !== null) this.#handleAsLeader(this.#leader, message);
+        else if (this.core.role === "follower") this.#handleAsFollower(message);
+    }
   }
 
-  #hasUnappliedConfChange(): boolean {
-    return this.log.applied < Math.min(this.#pendingConfIndex, this.log.commit);
+  #handleFromLeader(message: Message): void {
+    const { core } = this;
+    if (this.#leader !== null) return; // one leader per term: not one of ours
+    if (core.role !== "follower") this.#becomeFollower(core.term, message.from);
+    core.electionElapsed = 0;
+    core.leader = message.from;
+    if (message.type === MessageType.append) this.#follower.handleAppend(message);
+    else if (message.type === MessageType.heartbeat) this.#follower.handleHeartbeat(message);
+    else this.#follower.handleSnapshot(message);
+  }
+
+  /** Answers to what we are not asking any more are left alone. */
+  #handleVote(message: Message): void {
+    const { role } = this.core;
+    const expected =
+      role === "preCandidate"
+        ? MessageType.preVoteResponse
+        : role === "candidate"
+          ? MessageType.voteResponse
+          : undefined;
+    if (message.type !== expected) return;
+    this.#tally(this.#election.count(message.from, !message.reject));
+  }
+
+  #handleAsLeader(leader: Leader, message: Message): void {
+    switch (message.type) {
+      case MessageType.propose:
+        leader.handlePropose(message.entries);
+        break;
+      case MessageType.appendResponse:
+        leader.handleAppendResponse(message);
+        break;
+      case MessageType.heartbeatResponse:
+        leader.handleHeartbeatResponse(message);
+        break;
+      case MessageType.transferLeader:
+        leader.transfer(message.from);
+        break;
+      case MessageType.readIndex: {
+        const entry = message.entries[0];
+        if (entry === undefined) break;
+        leader.readIndex({ from: message.from, context: 0, data: entry.data });
+      }
+    }
+  }
+
+  #handleAsFollower(message: Message): void {
+    const { leader, id } = this.core;
+    switch (message.type) {
+      case MessageType.propose:
+      case MessageType.readIndex:
+      case MessageType.transferLeader:
+        // The sender took us for the leader, or does not know who it is.
+        if (leader !== 0n && leader !== message.from && leader !== id) {
+          this.core.forward(message, leader);
+        }
+        break;
+      case MessageType.readIndexResponse:
+        this.#follower.handleReadIndexResponse(message);
+    }
+  }
+
+  /** A message of a later term: we follow it into that term, unless it is a question only. */
+  #takeTerm(message: Message): boolean {
+    const { type, term, from } = message;
+    switch (type) {
+      case MessageType.preVote:
+        return !this.#election.isRefusedUnheard(message);
+      case MessageType.preVoteResponse:
+        if (!message.reject) return true; // it has the term we asked about
+        break;
+      case MessageType.vote:
+        if (this.#election.isRefusedUnheard(message)) return false;
+        break;
+    }
+    const isFromLeader =
+      type === MessageType.append ||
+      type === MessageType.heartbeat ||
+      type === MessageType.snapshot;
+    this.#becomeFollower(term, isFromLeader ? from : 0n);
+    return true;
+  }
+
+  /** A message of an earlier term: its sender may need to learn that the term is over. */
+  #answerOld(message: Message): void {
+    const { core } = this;
+    const { preVote, checkQuorum } = core.config;
+    const { type, from } = message;
+    if (type === MessageType.append || type === MessageType.heartbeat) {
+      // Without this a member whose term ran ahead could neither be elected nor follow.
+      if (preVote || checkQuorum) core.sendAfterSync(MessageType.appendResponse, from, {});
+    } else if (type === MessageType.preVote) {
+      core.sendAfterSync(MessageType.preVoteResponse, from, { reject: true });
+    }
+  }
+
+  #mayCampaign(): boolean {
+    const { core } = this;
+    if (this.#leader !== null || !core.isPromotable) return false;
+    return !core.hasUnappliedConfChange; // R6
   }
 
   #becomeFollower(term: number, leader: RaftId): void {
     this.#reset(term);
-    this.#leader = leader;
-    this.#role = "follower";
+    this.core.leader = leader;
+    this.core.role = "follower";
   }
 
   #becomePreCandidate(): void {
-    this.#votes.clear();
-    this.#role = "preCandidate";
-    this.#leader = 0n;
-    this.#countVote(this.config.id, true); // nothing is promised yet, so nothing needs a sync
+    const { core } = this;
+    this.#election.reset();
+    core.role = "preCandidate";
+    core.leader = 0n;
+    this.#election.requestVotes(false);
+    // Nothing is promised yet, so our own vote needs no sync.
+    this.#tally(this.#election.count(core.id, true));
   }
 
-  #becomeCandidate(): void {
-    this.#reset(this.#term + 1);
-    this.#vote = this.config.id;
-    this.#role = "candidate";
+  #becomeCandidate(isTransfer: boolean): void {
+    const { core } = this;
+    this.#reset(core.term + 1);
+    core.vote = core.id; // counted when synced (R1)
+    core.role = "candidate";
+    this.#election.requestVotes(isTransfer);
   }
 
   #becomeLeader(): void {
-    this.#reset(this.#term);
-    this.#leader = this.config.id;
-    this.#role = "leader";
-    this.#trackMembers();
-    this.#pendingConfIndex = this.log.lastIndex; // an unknown entry may be a change: wait it out
-    this.#append(EntryType.normal, emptyData); // R4
+    const { core } = this;
+    this.#reset(core.term);
+    core.leader = core.id;
+    core.role = "leader";
+    this.#leader = new Leader(core);
+  }
+
+  #tally(result: VoteResult): void {
+    if (result === "pending") return;
+    if (result === "lost") this.#becomeFollower(this.core.term, 0n);
+    else if (this.core.role === "preCandidate") this.#becomeCandidate(false);
+    else this.#becomeLeader();
   }
 
   #reset(term: number): void {
-    if (term !== this.#term) {
-      assert(term > this.#term, () => `term went from ${this.#term} to ${term}`);
-      this.#term = term;
-      this.#vote = 0n;
+    const { core } = this;
+    if (term !== core.term) {
+      assert(term > core.term, () => `term went from ${core.term} to ${term}`); // R9
+      core.term = term;
+      core.vote = 0n;
     }
-    this.#leader = 0n;
-    this.#electionElapsed = 0;
+    core.leader = 0n;
+    core.electionElapsed = 0;
     this.#resetElectionTimeout();
-    this.#votes.clear();
-    this.#progress.clear();
-    this.#reads.reset();
-    this.#uncommittedBytes = 0;
+    this.#election.reset();
+    this.#leader = null;
   }
 
   /**
    * Randomness keeps several voters from campaigning at once; a voter alone need not wait at all.
    */
   #resetElectionTimeout(): void {
-    const { electionTicks, id, random } = this.config;
-    const { voters, votersOutgoing } = this.#conf;
-    const isAlone = voters.length === 1 && voters[0] === id && votersOutgoing.length === 0;
-    this.#electionTimeout = isAlone ? 1 : electionTicks + random.below(electionTicks);
-  }
-
-  #countVote(id: RaftId, granted: boolean): void {
-    if (!this.#votes.has(id)) this.#votes.set(id, granted);
-    const { voters, votersOutgoing } = this.#conf;
-    const result = jointVote(voters, votersOutgoing, (voter) => this.#votes.get(voter));
-    if (result === "pending") return;
-    if (result === "lost") this.#becomeFollower(this.#term, 0n);
-    else if (this.#role === "preCandidate") this.#becomeCandidate();
-    else this.#becomeLeader();
-  }
-
-  #append(type: EntryType, data: Uint8Array): void {
-    this.log.push({ type, term: this.#term, index: this.log.lastIndex + 1, data });
-    this.#uncommittedBytes += data.length;
-  }
-
-  #trackMembers(): void {
-    const conf = this.#conf;
-    for (const ids of [conf.voters, conf.votersOutgoing, conf.learners, conf.learnersNext]) {
-      for (const id of ids) if (!this.#progress.has(id)) this.#progress.set(id, { match: 0 });
-    }
-    const own = this.#progress.get(this.config.id);
-    if (own !== undefined) own.match = this.log.syncedIndex;
-  }
-
-  #progressOf(id: RaftId): Progress {
-    let progress = this.#progress.get(id);
-    if (progress === undefined) {
-      progress = { match: 0 }; // a leader that was removed still finishes what it has begun
-      this.#progress.set(id, progress);
-    }
-    return progress;
-  }
-
-  #maybeCommit(): void {
-    const index = jointCommitted(this.#conf.voters, this.#conf.votersOutgoing, this.#matchOf);
-    if (index <= this.log.commit || this.log.term(index) !== this.#term) return; // R3
-    this.log.commitTo(index);
-    for (const context of this.#reads.takePostponed()) this.#startRead(context); // R7
-  }
-
-  readonly #matchOf = (id: RaftId): number => must(this.#progress.get(id), "progress").match;
-
-  #startRead(context: number): void {
-    this.#reads.add(context, this.log.commit);
-    const confirmed = this.#reads.acknowledge(context, this.config.id, this.#conf);
-    for (const read of confirmed) this.readStates.push(read);
+    const { electionTicks, random } = this.core.config;
+    this.#electionTimeout = this.core.isOnlyVoter ? 1 : electionTicks + random.below(electionTicks);
   }
 }

@@ -2,8 +2,10 @@ import { assert } from "../base/assert.ts";
 import type { RaftConfig } from "./config.ts";
 import type { ConfChangeV2 } from "./conf-change.ts";
 import type { ConfChange, Message } from "./message.ts";
-import type { ProgressState } from "./progress.ts";
-import { Raft, type ProposeResult, type RaftStart } from "./raft.ts";
+import type { RaftCore, RaftStart } from "./core.ts";
+import type { ProposeResult } from "./leader.ts";
+import { Raft } from "./raft.ts";
+import type { MemberProgress, RaftStatus } from "./status.ts";
 import { EntryType } from "./types.ts";
 import type {
   ConfState,
@@ -16,7 +18,7 @@ import type {
   SoftState,
 } from "./types.ts";
 
-export type { ProposeResult, RaftStart } from "./raft.ts";
+export type { ProposeResult } from "./leader.ts";
 
 /** Work for the caller; README.md states the duties that go with it. */
 export interface Ready {
@@ -44,33 +46,6 @@ export interface Ready {
   readonly committedEntries: readonly Entry[];
 }
 
-export interface RaftStatus {
-  readonly id: RaftId;
-  readonly role: RoleName;
-  readonly leader: RaftId;
-  readonly term: number;
-  readonly vote: RaftId;
-  readonly commit: number;
-  readonly applied: number;
-  readonly lastIndex: number;
-  readonly syncedIndex: number;
-  /** The voter leadership is being handed to; 0n for none. */
-  readonly transferee: RaftId;
-}
-
-/** A member's log as the leader sees it. */
-export interface MemberProgress {
-  readonly id: RaftId;
-  /** The member has synced the leader's log up to here. */
-  readonly match: number;
-  /** The next entry to be sent. */
-  readonly next: number;
-  readonly state: ProgressState;
-  readonly isLearner: boolean;
-  /** Something came from it in the current or the last election timeout. */
-  readonly isRecentlyActive: boolean;
-}
-
 const noMessages: readonly Message[] = [];
 const noEntries: readonly Entry[] = [];
 const noReads: readonly ReadState[] = [];
@@ -78,6 +53,7 @@ const noReads: readonly ReadState[] = [];
 /** The raft node as its owner uses it: deterministic, and without clock, disk or network. */
 export class RawNode {
   readonly #raft: Raft;
+  readonly #core: RaftCore;
   #softState: SoftState;
   #hardState: HardState;
   #number = 0;
@@ -86,7 +62,8 @@ export class RawNode {
 
   constructor(config: RaftConfig, start: RaftStart) {
     this.#raft = new Raft(config, start);
-    this.#softState = { leader: this.#raft.leader, role: this.#raft.role };
+    this.#core = this.#raft.core;
+    this.#softState = { leader: this.#core.leader, role: this.#core.role };
     this.#hardState = start.hardState;
   }
 
@@ -170,13 +147,14 @@ export class RawNode {
   }
 
   hasReady(): boolean {
-    const raft = this.#raft;
+    const core = this.#core;
     return (
-      raft.log.hasUnsynced ||
-      raft.log.hasNextCommitted ||
-      raft.readStates.length > 0 ||
-      raft.messages.length > 0 ||
-      raft.messagesAfterSync.length > 0 ||
+      core.log.hasUnsynced ||
+      core.log.hasNextCommitted ||
+      core.readStates.length > 0 ||
+      core.messages.length > 0 ||
+      core.messagesAfterSync.length > 0 ||
+      this.#raft.isDue ||
       this.#nextSoftState() !== null ||
       this.#nextHardState() !== null
     );
@@ -184,34 +162,35 @@ export class RawNode {
 
   /** Everything there is to do now. It counts as taken: the next Ready holds only what is new. */
   ready(): Ready {
-    const raft = this.#raft;
+    const core = this.#core;
     const number = ++this.#number;
+    if (this.#raft.isDue) this.#raft.flush();
     const softState = this.#nextSoftState();
     const hardState = this.#nextHardState();
     const isVoteChanged =
       hardState !== null &&
       (hardState.term !== this.#hardState.term || hardState.vote !== this.#hardState.vote);
-    const hasEntries = raft.log.hasUnsynced;
-    const committedEntries = raft.log.handOutCommitted(raft.config.committedBytesPerReadyMax);
+    const isLogChanged = core.log.hasUnsynced;
+    const committedEntries = core.log.handOutCommitted(core.config.committedBytesPerReadyMax);
     const ready: Ready = {
       number,
       softState,
       hardState,
-      snapshot: null,
-      entries: hasEntries ? raft.log.handOutUnsynced(number) : noEntries,
-      mustSync: hasEntries || isVoteChanged,
-      messages: raft.messages.length > 0 ? raft.messages : noMessages,
-      messagesAfterSync: raft.messagesAfterSync.length > 0 ? raft.messagesAfterSync : noMessages,
-      readStates: raft.readStates.length > 0 ? raft.readStates : noReads,
+      snapshot: isLogChanged ? core.log.handOutSnapshot(number) : null,
+      entries: isLogChanged ? core.log.handOutUnsynced(number) : noEntries,
+      mustSync: isLogChanged || isVoteChanged,
+      messages: core.messages.length > 0 ? core.messages : noMessages,
+      messagesAfterSync: core.messagesAfterSync.length > 0 ? core.messagesAfterSync : noMessages,
+      readStates: core.readStates.length > 0 ? core.readStates : noReads,
       committedEntries,
     };
-    if (ready.messages.length > 0) raft.messages = [];
-    if (ready.messagesAfterSync.length > 0) raft.messagesAfterSync = [];
-    if (ready.readStates.length > 0) raft.readStates = [];
+    if (ready.messages.length > 0) core.messages = [];
+    if (ready.messagesAfterSync.length > 0) core.messagesAfterSync = [];
+    if (ready.readStates.length > 0) core.readStates = [];
     if (softState !== null) this.#softState = softState;
     if (hardState !== null) this.#hardState = hardState;
     if (ready.mustSync) this.#outstanding.push({ number, hardState });
-    raft.released(committedEntries);
+    this.#raft.released(committedEntries);
     return ready;
   }
 
@@ -227,7 +206,7 @@ export class RawNode {
     }
     if (done === 0) return;
     this.#outstanding.splice(0, done);
-    this.#raft.log.syncedTo(number);
+    this.#core.log.syncedTo(number);
     this.#raft.synced(hardState);
   }
 
@@ -238,45 +217,45 @@ export class RawNode {
 
   // Plain getters for the hot path; status() is for everyone else.
   get commit(): number {
-    return this.#raft.log.commit;
+    return this.#core.log.commit;
   }
   get term(): number {
-    return this.#raft.term;
+    return this.#core.term;
   }
   get leader(): RaftId {
-    return this.#raft.leader;
+    return this.#core.leader;
   }
   get role(): RoleName {
-    return this.#raft.role;
+    return this.#core.role;
   }
   get confState(): ConfState {
-    return this.#raft.confState;
+    return this.#core.conf;
   }
 
   status(): RaftStatus {
-    const raft = this.#raft;
+    const core = this.#core;
     return {
-      id: raft.config.id,
-      role: raft.role,
-      leader: raft.leader,
-      term: raft.term,
-      vote: raft.vote,
-      commit: raft.log.commit,
-      applied: raft.log.applied,
-      lastIndex: raft.log.lastIndex,
-      syncedIndex: raft.log.syncedIndex,
-      transferee: raft.transferee,
+      id: core.id,
+      role: core.role,
+      leader: core.leader,
+      term: core.term,
+      vote: core.vote,
+      commit: core.log.commit,
+      applied: core.log.applied,
+      lastIndex: core.log.lastIndex,
+      syncedIndex: core.log.syncedIndex,
+      transferee: this.#raft.transferee,
     };
   }
 
   #nextSoftState(): SoftState | null {
-    const { leader, role } = this.#raft;
+    const { leader, role } = this.#core;
     if (leader === this.#softState.leader && role === this.#softState.role) return null;
     return { leader, role };
   }
 
   #nextHardState(): HardState | null {
-    const { term, vote, log } = this.#raft;
+    const { term, vote, log } = this.#core;
     const old = this.#hardState;
     if (term === old.term && vote === old.vote && log.commit === old.commit) return null;
     return { term, vote, commit: log.commit };

@@ -160,7 +160,9 @@ function describe(ready: Ready): string {
 
 const directory = `${import.meta.dirname}/testdata`;
 
-for (const file of readdirSync(directory).sort()) {
+for (const file of readdirSync(directory)
+  .filter((name) => name.endsWith(".txt"))
+  .sort()) {
   test(`transcript ${file}`, () => {
     const session = new Session();
     const content = readFileSync(`${directory}/${file}`, "utf8");
