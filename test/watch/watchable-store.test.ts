@@ -291,7 +291,7 @@ test("a closed stream leaves nothing behind, in whatever state its watches were"
   world.turn.drain();
   assert.deepEqual(
     { ...world.watch.counters, slowed: 0 },
-    { streams: 0, watchers: 0, held: 0, slowed: 0 },
+    { streams: 0, watchers: 0, unsynced: 0, held: 0, slowed: 0 },
   );
   assert.equal(world.watch.synced.size + world.watch.slowCount, 0);
 });

@@ -1,4 +1,3 @@
-import { assert } from "../../base/assert.ts";
 import type { HistorySource } from "./types.ts";
 import type { SharedEvent } from "./watch-events.ts";
 
@@ -10,23 +9,16 @@ const noChunks: readonly Uint8Array[] = [];
 /** The events of one response; watchers of one variant that stand at one place share it. */
 export class Portion {
   readonly events: readonly SharedEvent[];
-  /** Collecting stopped at this revision, for size; 0 = it did not. */
-  readonly stoppedAt: number;
-  /** What `events` were chosen from: all that are not older. */
+  /** What `events` were chosen from: fromRevision <= revision < endRevision. */
   readonly fromRevision: number;
+  readonly endRevision: number;
   private encoded: readonly Uint8Array[] | null = null;
 
-  constructor(events: readonly SharedEvent[], stoppedAt: number, fromRevision: number) {
+  constructor(events: readonly SharedEvent[], fromRevision: number, endRevision: number) {
     this.events = events;
-    this.stoppedAt = stoppedAt;
     this.fromRevision = fromRevision;
+    this.endRevision = endRevision;
     if (events.length === 0) this.encoded = noChunks;
-  }
-
-  get firstRevision(): number {
-    const first = this.events[0];
-    assert(first !== undefined, "an empty portion has no revision");
-    return first.event.modRevision;
   }
 
   /** Whole `events` fields; the same array every time, so that the output can reuse its layout. */
@@ -44,12 +36,6 @@ export class EventBatch {
   /** By variant: the portion asked for last. */
   private readonly portions: (Portion | null)[] = [null, null, null, null, null, null, null, null];
   private firstRevision = 0;
-  private readonly bytesTarget: number;
-
-  /** @param bytesTarget a portion stops growing at the next revision, bytes of key-values */
-  constructor(bytesTarget: number) {
-    this.bytesTarget = bytesTarget;
-  }
 
   /** Before the first `portion`. */
   add(shared: SharedEvent): void {
@@ -57,31 +43,43 @@ export class EventBatch {
     this.events.push(shared);
   }
 
-  /** What passes the filters and was not delivered before (W2, W7 of the watchable store). */
-  portion(variant: number, nextRevision: number): Portion {
-    const from = nextRevision <= this.firstRevision ? 0 : nextRevision;
-    const known = this.portions[variant];
-    if (known?.fromRevision === from) return known;
-    const portion = this.choose(variant, from);
-    this.portions[variant] = portion;
-    return portion;
+  /** Revision of the first event not below `revision`; `revision` itself when there is none. */
+  firstFrom(revision: number): number {
+    if (revision <= this.firstRevision) return this.firstRevision;
+    for (const { event } of this.events) {
+      if (event.modRevision >= revision) return event.modRevision;
+    }
+    return revision;
   }
 
-  private choose(variant: number, from: number): Portion {
-    const chosen: SharedEvent[] = [];
+  /**
+   * Where a response stops that begins at `from`: the first revision after `bytesTarget` bytes of
+   * key-values, at most `end`.
+   */
+  endFor(from: number, end: number, bytesTarget: number): number {
     let bytes = 0;
     let last = 0;
-    for (const shared of this.events) {
-      const { modRevision, isDelete, kv } = shared.event;
-      const unwanted = isDelete ? watchVariant.noDelete : watchVariant.noPut;
-      if (modRevision < from || (variant & unwanted) !== 0) continue;
-      if (bytes >= this.bytesTarget && modRevision > last) {
-        return new Portion(chosen, modRevision, from);
-      }
-      chosen.push(shared);
-      bytes += kv.length;
-      last = modRevision;
+    for (const { event } of this.events) {
+      if (event.modRevision < from) continue;
+      if (bytes >= bytesTarget && event.modRevision > last) return Math.min(event.modRevision, end);
+      bytes += event.kv.length;
+      last = event.modRevision;
     }
-    return new Portion(chosen, 0, from);
+    return end;
+  }
+
+  /** What passes the filters and was not delivered before (W2, W7 of the watchable store). */
+  portion(variant: number, nextRevision: number, endRevision: number): Portion {
+    const from = nextRevision <= this.firstRevision ? 0 : nextRevision;
+    const known = this.portions[variant];
+    if (known?.fromRevision === from && known.endRevision === endRevision) return known;
+    const unwanted = { put: variant & watchVariant.noPut, del: variant & watchVariant.noDelete };
+    const chosen = this.events.filter(({ event }) => {
+      if (event.modRevision < from || event.modRevision >= endRevision) return false;
+      return (event.isDelete ? unwanted.del : unwanted.put) === 0;
+    });
+    const portion = new Portion(chosen, from, endRevision);
+    this.portions[variant] = portion;
+    return portion;
   }
 }

@@ -4,6 +4,8 @@ export const watchLimits = {
   backlogEventsMax: 1000,
   /** Watchers that catch up in one round, as etcd's. */
   roundWatchersMax: 512,
+  /** Watchers that move together at most; a round takes whole cohorts. */
+  cohortWatchersMax: 512,
   /** Revisions one round covers, as etcd's. */
   roundRevisionsMax: 1000,
   /** One read of history. */

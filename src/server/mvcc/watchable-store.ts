@@ -11,8 +11,8 @@
  * W6  A progress notice at R is sent only to a synced watch, after everything up to R was sent.
  * W7  Only matching events pass the filters; nothing below the start revision; prev_kv is the value
  *     at mod_revision - 1.
- * W8  Between turns every watcher is in exactly one place: the synced group, the unsynced heap, or
- *     its stream's held set. Memory per slow watcher is its cursor, whatever its backlog.
+ * W8  Between turns every cohort of watchers is in exactly one place: the synced group, the unsynced
+ *     heap, or its stream's held set. Memory per slow cohort is its cursor, whatever its backlog.
  */
 import { assert } from "../../base/assert.ts";
 import { errCompacted } from "../../base/etcd-errors.ts";
@@ -23,11 +23,12 @@ import type { WatchCreateRequest } from "../../codec/messages.ts";
 import type { EventListener, HistorySource, MvccEvent } from "./types.ts";
 import { EventBatch } from "./watch-batch.ts";
 import { SharedEvent } from "./watch-events.ts";
+import { Cohort } from "./watch-cohort.ts";
 import { WatchSender } from "./watch-sender.ts";
 import { watchLimits } from "./watch-limits.ts";
 import { syncRound } from "./watch-sync.ts";
 import { WatcherGroup } from "./watcher-group.ts";
-import type { WatcherList } from "./watcher-group.ts";
+import type { CohortList } from "./watcher-group.ts";
 import { Watcher, WatchStream } from "./watcher.ts";
 import type { WatchOutput } from "./watcher.ts";
 
@@ -46,10 +47,10 @@ export class WatchableStore implements EventListener {
   readonly source: HistorySource;
   readonly sender: WatchSender;
   readonly synced = new WatcherGroup();
-  /** Watchers behind, by nextRevision. */
-  readonly unsynced = new IndexedHeap<Watcher>();
-  /** Counters since start, and gauges. */
-  readonly counters = { streams: 0, watchers: 0, held: 0, slowed: 0 };
+  /** Cohorts behind, by their cursor. */
+  readonly unsynced = new IndexedHeap<Cohort>();
+  /** Gauges, and `slowed` since start; apart from streams all count watchers. */
+  readonly counters = { streams: 0, watchers: 0, unsynced: 0, held: 0, slowed: 0 };
   private readonly turn: Turn;
   /** Events of finished transactions that were not dispatched yet; emptied in the same turn. */
   private backlog: MvccEvent[] = [];
@@ -66,9 +67,9 @@ export class WatchableStore implements EventListener {
     syncRound(this);
     if (this.unsynced.size > 0) this.planRound();
   };
-  private readonly lists: WatcherList[] = [];
+  private readonly lists: CohortList[] = [];
   /** Lists with a batch. */
-  private touched: WatcherList[] = [];
+  private touched: CohortList[] = [];
 
   constructor(deps: WatchableStoreDeps) {
     this.source = deps.source;
@@ -78,7 +79,7 @@ export class WatchableStore implements EventListener {
 
   /** Watchers that are behind the store. */
   get slowCount(): number {
-    return this.unsynced.size + this.counters.held;
+    return this.counters.unsynced + this.counters.held;
   }
 
   /** Events committed in this turn and not dispatched yet. */
@@ -116,14 +117,15 @@ export class WatchableStore implements EventListener {
     const watcher = new Watcher(stream, {
       ...request,
       id: this.pickId(stream, request.watchId),
-      start,
-      end,
     });
     stream.watchers.set(watcher.id, watcher);
     this.counters.watchers++;
     if (watcher.startRevision === 0) watcher.nextRevision = revision + 1;
     note(stream, stream.output.created(watcher.id, revision));
-    if (!stream.closed) this.place(watcher);
+    if (stream.closed) return watcher;
+    const cohort = new Cohort(stream, { start, end }, watcher.nextRevision);
+    cohort.add(watcher);
+    this.place(cohort);
     return watcher;
   }
 
@@ -140,10 +142,10 @@ export class WatchableStore implements EventListener {
   resume(stream: WatchStream): void {
     if (stream.closed || !stream.blocked) return;
     stream.blocked = false;
-    for (const watcher of stream.held) {
-      stream.held.delete(watcher);
-      this.counters.held--;
-      this.queue(watcher);
+    for (const cohort of stream.held) {
+      stream.held.delete(cohort);
+      this.counters.held -= cohort.watchers.length;
+      this.queue(cohort);
     }
   }
 
@@ -176,43 +178,47 @@ export class WatchableStore implements EventListener {
    */
   replaced(fromRevision: number): void {
     assert(this.backlog.length === 0, "events left from the replaced store");
-    const all: WatcherList[] = [];
+    const all: CohortList[] = [];
     this.synced.all(all);
-    const watchers = all.flatMap((list) => list.watchers);
-    for (const watcher of watchers) {
-      this.synced.remove(watcher);
-      watcher.nextRevision = Math.max(watcher.nextRevision, fromRevision);
-      this.place(watcher);
+    const cohorts = all.flatMap((list) => list.cohorts);
+    for (const cohort of cohorts) {
+      this.leaveSynced(cohort);
+      cohort.nextRevision = Math.max(cohort.nextRevision, fromRevision);
+      this.place(cohort);
     }
   }
 
-  /** Puts a watcher that is in no group where its nextRevision belongs (W3, W8). */
-  place(watcher: Watcher): void {
-    if (watcher.nextRevision > this.source.currentRevision) {
-      watcher.state = "synced";
-      this.synced.add(watcher);
-    } else if (watcher.stream.blocked) {
-      this.hold(watcher);
-    } else {
-      this.queue(watcher);
+  /** Puts a cohort that is in no group where its cursor belongs (W3, W8). */
+  place(cohort: Cohort): void {
+    if (cohort.nextRevision > this.source.currentRevision) this.joinSynced(cohort);
+    else if (cohort.stream.blocked) this.hold(cohort);
+    else this.queue(cohort);
+  }
+
+  /** Keeps only the cohort's cursor until its stream is resumed. */
+  hold(cohort: Cohort): void {
+    cohort.state = "held";
+    cohort.stream.held.add(cohort);
+    this.counters.held += cohort.watchers.length;
+    this.counters.slowed += cohort.watchers.length;
+  }
+
+  takeUnsynced(cohort: Cohort): void {
+    this.unsynced.remove(cohort);
+    this.counters.unsynced -= cohort.watchers.length;
+    cohort.state = "moving";
+  }
+
+  /** W5: ends the watches that need what is compacted. The cohort is in no group. */
+  cancelCompacted(cohort: Cohort): void {
+    const { stream } = cohort;
+    const { compactRevision } = this.source;
+    for (const watcher of cohort.watchers.slice()) {
+      if (watcher.cohort === null || watcher.nextRevision >= compactRevision) continue;
+      this.remove(watcher);
+      note(stream, stream.output.compacted(watcher.id, compactRevision));
     }
-  }
-
-  /** Keeps only the watcher's cursor until its stream is resumed. */
-  hold(watcher: Watcher): void {
-    watcher.state = "held";
-    watcher.stream.held.add(watcher);
-    this.counters.held++;
-    this.counters.slowed++;
-  }
-
-  /** W5: ends the watch with the compact revision. The watcher is in no group. */
-  cancelCompacted(watcher: Watcher): void {
-    const { stream } = watcher;
-    watcher.state = "ended";
-    stream.watchers.delete(watcher.id);
-    this.counters.watchers--;
-    note(stream, stream.output.compacted(watcher.id, this.source.compactRevision));
+    cohort.nextRevision = compactRevision;
   }
 
   private remove(watcher: Watcher): void {
@@ -221,19 +227,50 @@ export class WatchableStore implements EventListener {
   }
 
   private detach(watcher: Watcher): void {
-    if (watcher.state === "synced") this.synced.remove(watcher);
-    else if (watcher.state === "unsynced") this.unsynced.remove(watcher);
-    else if (watcher.state === "held") {
-      watcher.stream.held.delete(watcher);
-      this.counters.held--;
-    }
-    watcher.state = "ended";
+    const { cohort } = watcher;
+    if (cohort === null) return; // its stream was closed by the answer to its creation
     this.counters.watchers--;
+    if (cohort.state === "unsynced") this.counters.unsynced--;
+    else if (cohort.state === "held") this.counters.held--;
+    cohort.remove(watcher);
+    if (cohort.watchers.length > 0) return;
+    if (cohort.state === "synced")
+      this.leaveSynced(cohort); // CO1
+    else if (cohort.state === "unsynced") this.unsynced.remove(cohort);
+    else if (cohort.state === "held") cohort.stream.held.delete(cohort);
   }
 
-  private queue(watcher: Watcher): void {
-    watcher.state = "unsynced";
-    this.unsynced.set(watcher, watcher.nextRevision);
+  /**
+   * Synced cohorts of one stream and range become one again. A cursor in the future stays with its
+   * watcher: the cohort's must hold for whoever joins.
+   */
+  private joinSynced(cohort: Cohort): void {
+    const { stream } = cohort;
+    const now = this.source.currentRevision + 1;
+    if (cohort.nextRevision > now) {
+      for (const watcher of cohort.watchers) {
+        watcher.nextRevision = Math.max(watcher.nextRevision, cohort.nextRevision);
+      }
+      cohort.nextRevision = now;
+    }
+    const list = this.synced.find(cohort.start, cohort.end);
+    if (list !== undefined && stream.synced.get(list)?.absorb(cohort) === true) return;
+    cohort.state = "synced";
+    this.synced.add(cohort);
+    stream.synced.set(cohort.list!, cohort);
+  }
+
+  private leaveSynced(cohort: Cohort): void {
+    const { list, stream } = cohort;
+    if (stream.synced.get(list!) === cohort) stream.synced.delete(list!);
+    this.synced.remove(cohort);
+    cohort.state = "moving";
+  }
+
+  private queue(cohort: Cohort): void {
+    cohort.state = "unsynced";
+    this.unsynced.set(cohort, cohort.nextRevision);
+    this.counters.unsynced += cohort.watchers.length;
     this.planRound();
   }
 
@@ -255,29 +292,23 @@ export class WatchableStore implements EventListener {
     this.synced.match(toBinaryString(shared.event.key), this.lists);
     for (const list of this.lists) {
       if (list.batch === null) {
-        list.batch = new EventBatch(Infinity); // who is synced stays so, whatever the size
+        list.batch = new EventBatch();
         this.touched.push(list);
       }
       list.batch.add(shared);
     }
   }
 
-  private deliver(list: WatcherList): void {
+  private deliver(list: CohortList): void {
     const batch = list.batch!;
     list.batch = null;
     // A copy: meanwhile those held back leave the list, and those whose stream a response closed.
-    for (const watcher of list.watchers.slice()) {
-      if (watcher.state === "ended") continue;
-      const portion = batch.portion(watcher.variant, watcher.nextRevision);
-      if (portion.events.length === 0) continue;
-      const { stream } = watcher;
-      if (stream.blocked) {
-        this.synced.remove(watcher);
-        watcher.nextRevision = portion.firstRevision; // W3
-        this.hold(watcher);
-      } else {
-        note(stream, this.sender.send(watcher, portion));
-      }
+    for (const cohort of list.cohorts.slice()) {
+      if (cohort.list !== list) continue;
+      // Who is synced gets everything at once, whatever the size.
+      if (cohort.serve(batch, this.source.currentRevision + 1, this.sender)) continue;
+      this.leaveSynced(cohort);
+      this.hold(cohort);
     }
   }
 }

@@ -1,6 +1,6 @@
-import type { HeapItem } from "../../base/heap.ts";
 import { watchVariant } from "./watch-batch.ts";
-import type { WatcherList } from "./watcher-group.ts";
+import type { Cohort, CohortState } from "./watch-cohort.ts";
+import type { CohortList } from "./watcher-group.ts";
 
 /**
  * Where one stream's responses go. Every function accepts its message; false means the stream is
@@ -31,8 +31,10 @@ export interface WatchOutput {
 export class WatchStream {
   readonly output: WatchOutput;
   readonly watchers = new Map<number, Watcher>();
-  /** Watchers waiting for the stream to become writable (state "held"). */
-  readonly held = new Set<Watcher>();
+  /** Cohorts waiting for the stream to become writable (state "held"). */
+  readonly held = new Set<Cohort>();
+  /** Of each range the synced cohort that takes others in. */
+  readonly synced = new Map<CohortList, Cohort>();
   /** Next id the server tries when the client leaves the choice to it. */
   nextId = 0;
   /** The output is over its bound: no events until it was resumed. */
@@ -44,19 +46,8 @@ export class WatchStream {
   }
 }
 
-/**
- * synced    saw every revision the store has dispatched; gets events as they are committed
- * unsynced  behind: reads history from nextRevision on
- * held      behind, and its stream is over its bound: keeps only nextRevision
- * ended     canceled or its stream closed
- */
-export type WatcherState = "synced" | "unsynced" | "held" | "ended";
-
 export interface WatcherOptions {
   id: number;
-  /** Binary strings; end null = no end, end undefined = the single key. */
-  start: string;
-  end: string | null | undefined;
   startRevision: number;
   noPut: boolean;
   noDelete: boolean;
@@ -66,36 +57,27 @@ export interface WatcherOptions {
 }
 
 /** One watch. What every event asks of it comes first, and so lies together in memory. */
-export class Watcher implements HeapItem {
+export class Watcher {
   readonly stream: WatchStream;
   readonly id: number;
-  state: WatcherState = "ended";
   /** Filters and form: bits of {@link watchVariant}. */
   readonly variant: number;
-  /**
-   * First revision not yet delivered. While synced it is only a lower bound for what to deliver
-   * (it lies in the future for a watch that starts there): dispatching does not move it.
-   */
+  /** Nothing below this is delivered; see {@link Cohort} for where it really stands. */
   nextRevision: number;
   readonly fragment: boolean;
   /** Events were sent since the stream's last progress tick. */
   sentSinceTick = false;
   readonly progressNotify: boolean;
-  readonly start: string;
-  readonly end: string | null | undefined;
   /** As asked for; 0 = from now. */
   readonly startRevision: number;
-  /** Place in its group's list. */
-  list: WatcherList | null = null;
-  listIndex = 0;
-  heapKey = 0;
-  heapIndex = -1;
+  /** null: canceled, or its stream closed. */
+  cohort: Cohort | null = null;
+  /** Place in its cohort. */
+  index = 0;
 
   constructor(stream: WatchStream, options: WatcherOptions) {
     this.stream = stream;
     this.id = options.id;
-    this.start = options.start;
-    this.end = options.end;
     this.startRevision = options.startRevision;
     this.nextRevision = options.startRevision;
     this.variant =
@@ -104,6 +86,10 @@ export class Watcher implements HeapItem {
       (options.prevKv ? watchVariant.prevKv : 0);
     this.fragment = options.fragment;
     this.progressNotify = options.progressNotify;
+  }
+
+  get state(): CohortState | "ended" {
+    return this.cohort?.state ?? "ended";
   }
 }
 
