@@ -34,8 +34,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   [server("lease")]: [...rows, contract],
   [server("member")]: [...rows, "src/server/config/urls.ts", "src/server/peer/peer-port.ts"],
   [server("metrics")]: [base, server("backend")],
-  // Types and the settings' names of raft only: what a snapshot says about itself.
-  [server("snapshot")]: [base, raft, server("backend"), server("member")],
+  // What a snapshot says about itself: types of raft, rows as the state reads them.
+  [server("snapshot")]: [
+    base,
+    bbolt,
+    raft,
+    server("backend"),
+    server("member"),
+    "src/server/state.ts",
+  ],
   [server("apply")]: state,
   [server("peer")]: [base, codec, raft],
   [server("http")]: [base, http2, server("metrics")],

@@ -14,6 +14,7 @@ import { Quota } from "./apply/quota.ts";
 import type { Backend } from "./backend/backend.ts";
 import { bootstrapChanges } from "./bootstrap.ts";
 import type { ServerConfig } from "./config/config.ts";
+import { forceNewCluster, type ForcedLog } from "./force-new-cluster.ts";
 import { LeaseExpiry } from "./lease-expiry.ts";
 import type { Cluster } from "./member/cluster.ts";
 import type { Member } from "./member/member.ts";
@@ -24,8 +25,10 @@ import type { MemberMetrics } from "./member-metrics.ts";
 import type { ImageFile } from "./mvcc/image-blocks.ts";
 import type { Node } from "./node.ts";
 import { RaftProposer } from "./proposer.ts";
+import { SnapshotExports } from "./snapshot/snapshots.ts";
 import { SpaceGuard } from "./space-guard.ts";
 import { createNode, type StartNodeOptions } from "./start-node.ts";
+import type { OpenedWal } from "./wal/open.ts";
 import { loadState, writeConfState, writeFirstRows, type State } from "./state.ts";
 
 /** Everything a member needs from outside; nothing else reaches it. */
@@ -48,6 +51,8 @@ export interface CoreParts {
   readonly overlayBytesMax: number;
   /** The members of a new cluster; asked for only when the log is empty. */
   readonly newMembers: () => readonly Member[];
+  /** Make this member, with its data, the only one of its cluster. */
+  readonly isForcedAlone: boolean;
   /** The member cannot go on and must end (CO3). */
   readonly fatal: (error: Error) => void;
 }
@@ -59,6 +64,7 @@ export class ServerCore {
   readonly proposer: RaftProposer;
   readonly guard: SpaceGuard;
   readonly life: MemberLife;
+  readonly snapshots: SnapshotExports;
   readonly #parts: CoreParts;
   readonly #applier: Applier;
   readonly #expiry: LeaseExpiry;
@@ -92,6 +98,7 @@ export class ServerCore {
         applied: state.applied,
         confState: state.confState,
         bootstrap: () => bootstrapChanges(parts.newMembers()),
+        ...(parts.isForcedAlone ? { force: (opened) => forceAlone(config, state, opened) } : {}),
         slowApplyMs: config.warningApplyDurationMs,
         apply: (entry) => target.core!.apply(entry),
         applyConfChange: (entry) => target.core!.applyConfChange(entry),
@@ -136,10 +143,12 @@ export class ServerCore {
         this.guard.raise();
       },
     });
+    this.snapshots = new SnapshotExports({ backend, writer, clock, turn: parts.turn });
     writer.addListener({
       durable: (_batch, index) => {
         this.#usedBytes = backend.size().inUse;
-        if (!this.#isClosing) node.releaseTo(index); // CO2
+        // CO2; and a peer that gets a snapshot goes on from the log behind it.
+        if (!this.#isClosing) node.releaseTo(Math.min(index, this.snapshots.oldestIndex));
         this.proposer.resume();
       },
     });
@@ -162,6 +171,7 @@ export class ServerCore {
   stop(done: () => void): void {
     this.#isClosing = true;
     this.life.stop();
+    this.snapshots.close();
     const { state, node } = this;
     node.stop(() => {
       state.lessor.demote();
@@ -199,6 +209,15 @@ export class ServerCore {
     }
     lessor.promote(config.electionTimeoutMs);
   }
+}
+
+function forceAlone(config: ServerConfig, state: State, opened: OpenedWal): ForcedLog {
+  return forceNewCluster({
+    ...opened,
+    cluster: state.cluster,
+    appliedIndex: state.applied.index,
+    peerUrls: config.initialAdvertisePeerUrls.map((url) => url.text),
+  });
 }
 
 /** Until the member has a transport: it knows nobody. */

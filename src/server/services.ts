@@ -74,6 +74,7 @@ function createMethods(parts: ServiceParts): GrpcMethod[] {
     ...createMaintenanceService({
       ...{ store, backend, node, cluster, alarms, proposer, answers, log: io.log },
       transfers: parts.core.life.transfers,
+      snapshots: parts.core.snapshots,
       quotaBytes: config.quotaBackendBytes === Infinity ? -1 : config.quotaBackendBytes,
     }),
     ...createHealthService(),

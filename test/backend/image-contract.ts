@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { concat, fromBinaryString, toBinaryString, utf8 } from "../../src/base/bytes.ts";
 import { buckets } from "../../src/server/backend/backend.ts";
 import type { Backend } from "../../src/server/backend/backend.ts";
@@ -37,6 +38,7 @@ export async function exported(backend: Backend): Promise<Uint8Array> {
   const made = await openExport(backend);
   const file = await readRest(made);
   assert.equal(file.length, made.sizeBytes);
+  assert.deepEqual(made.sha256, new Uint8Array(createHash("sha256").update(file).digest()));
   made.close();
   return file;
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { concat } from "../../src/base/bytes.ts";
 import type { Done } from "../../src/base/ports.ts";
 import type { Bucket, View } from "../../src/server/backend/backend.ts";
@@ -14,23 +15,29 @@ export type Later = (run: () => void) => void;
 export function exportView(view: View, later: Later, done: Done<ImageExport>): void {
   const builder = new ImageBuilder(view);
   let isClosed = false;
-  const made: ImageExport = {
+  const hash = createHash("sha256");
+  const made = {
     get head() {
       return builder.head;
     },
     get sizeBytes() {
       return builder.sizeBytes;
     },
-    read: (taken) => {
+    sha256: null as Uint8Array | null,
+    read: (taken: Done<Uint8Array | null>) => {
       later(() => {
-        if (!isClosed) taken(null, builder.next());
+        if (isClosed) return;
+        const piece = builder.next();
+        if (piece === null) made.sha256 ??= new Uint8Array(hash.digest());
+        else hash.update(piece);
+        taken(null, piece);
       });
     },
     close: () => {
       if (!isClosed) view.close();
       isClosed = true;
     },
-  };
+  } satisfies ImageExport;
   later(() => {
     if (isClosed) return;
     while (!builder.plan(1000));

@@ -38,6 +38,8 @@ export interface ImageExport {
    * the caller. After an error only {@link close} may be called.
    */
   read(done: Done<Uint8Array | null>): void;
+  /** SHA-256 of the whole file, 32 bytes; null until `read` gave the null. */
+  readonly sha256: Uint8Array | null;
   /** Ends the view. A `read` under way is not answered any more. More calls do nothing. */
   close(): void;
 }

@@ -1,4 +1,5 @@
 import { must } from "../../base/assert.ts";
+import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers";
 import { parentPort, workerData } from "node:worker_threads";
 import { ImageBuilder } from "./image-builder.ts";
@@ -19,6 +20,8 @@ class Exporter {
   readonly #view: LmdbView;
   readonly #builder: ImageBuilder;
   readonly #post: (message: FromExporter, transfer?: ArrayBuffer[]) => void;
+  readonly #hash = createHash("sha256");
+  #sha256: Uint8Array | null = null;
   #isClosed = false;
 
   constructor(path: string, post: (message: FromExporter, transfer?: ArrayBuffer[]) => void) {
@@ -44,7 +47,13 @@ class Exporter {
   read(): void {
     this.#guard(() => {
       const piece = this.#builder.next();
-      this.#post({ kind: "piece", piece }, piece === null ? [] : [piece.buffer]);
+      if (piece === null) {
+        this.#sha256 ??= new Uint8Array(this.#hash.digest());
+        this.#post({ kind: "end", sha256: this.#sha256 });
+        return;
+      }
+      this.#hash.update(piece);
+      this.#post({ kind: "piece", piece }, [piece.buffer]);
     });
   }
 

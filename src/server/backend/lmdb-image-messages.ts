@@ -7,8 +7,9 @@ export type ToExporter =
 
 export type FromExporter =
   | { readonly kind: "opened"; readonly head: ImageHead; readonly sizeBytes: number }
-  /** One per "read"; null after the last. */
-  | { readonly kind: "piece"; readonly piece: Uint8Array<ArrayBuffer> | null }
+  /** One per "read", or the end instead. */
+  | { readonly kind: "piece"; readonly piece: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "end"; readonly sha256: Uint8Array }
   | { readonly kind: "failed"; readonly error: string };
 
 /** From the owner to the thread that takes a database file in. */

@@ -29,6 +29,7 @@ export class LmdbImageExport implements ImageExport {
   #opened: Done<ImageExport> | null;
   #head: ImageHead | null = null;
   #sizeBytes = 0;
+  sha256: Uint8Array | null = null;
   /** Made and not yet taken; a null is the end. */
   readonly #ahead: (Uint8Array | null)[] = [];
   #reading: Done<Uint8Array | null> | null = null;
@@ -83,6 +84,10 @@ export class LmdbImageExport implements ImageExport {
       this.#fail(message.error);
     } else if (message.kind === "piece") {
       this.#ahead.push(message.piece);
+      this.#give();
+    } else if (message.kind === "end") {
+      this.sha256 = message.sha256;
+      this.#ahead.push(null);
       this.#give();
     } else {
       this.#head = message.head;

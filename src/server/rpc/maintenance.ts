@@ -17,6 +17,8 @@ import type { KvStore } from "../mvcc/store.ts";
 import type { Node } from "../node.ts";
 import { WriteWaiter, type Answers } from "./answers.ts";
 import type { Proposer } from "./services.ts";
+import { createSnapshotStream } from "./snapshot-stream.ts";
+import type { Snapshots } from "../snapshot/snapshot.ts";
 
 export interface MaintenanceServiceParts {
   readonly store: KvStore;
@@ -28,10 +30,11 @@ export interface MaintenanceServiceParts {
   readonly proposer: Proposer;
   readonly answers: Answers;
   readonly log: Logger;
+  readonly snapshots: Snapshots;
   readonly quotaBytes: number;
 }
 
-/** etcdserverpb.Maintenance: Status, Alarm, Defragment, Hash, HashKV and MoveLeader. */
+/** etcdserverpb.Maintenance: Status, Alarm, Defragment, Hash, HashKV, MoveLeader and Snapshot. */
 export function createMaintenanceService(parts: MaintenanceServiceParts): GrpcMethod[] {
   const unary = (
     name: string,
@@ -51,6 +54,7 @@ export function createMaintenanceService(parts: MaintenanceServiceParts): GrpcMe
     unary("Hash", hash),
     unary("HashKV", hashKv),
     unary("MoveLeader", moveLeader),
+    createSnapshotStream(parts),
   ];
 }
 

@@ -21,6 +21,8 @@ export interface SnapshotStream {
   readonly sizeBytes: number;
   /** The next piece; null at the end. One call at a time. Pieces may be shared: never changed. */
   read(done: Done<Uint8Array | null>): void;
+  /** SHA-256 of the whole file, 32 bytes; null until `read` gave the null. */
+  readonly sha256: Uint8Array | null;
   /** To be called once by every reader, at the end too. More calls do nothing. */
   close(): void;
 }
@@ -35,6 +37,6 @@ export interface Snapshots {
   open(done: Done<SnapshotStream>): void;
   /** Index of the oldest view open: the log keeps everything behind it. Infinity: none. */
   readonly oldestIndex: number;
-  /** Ends everything under way. */
+  /** Ends everything under way with an error; what is asked later fails, too. */
   close(): void;
 }
