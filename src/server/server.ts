@@ -11,7 +11,7 @@ import { bootstrap, firstMembers, type BootstrapPlan } from "./bootstrap.ts";
 import { Ports } from "./client-port.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { ServerCore } from "./core.ts";
-import { openDataDir, type DataDir, type DataDirIdentity } from "./data-dir.ts";
+import { openDataDir, type DataDir } from "./data-dir.ts";
 import { MemberMetrics } from "./member-metrics.ts";
 import { measureBackend, measureDisk } from "./metrics/measured.ts";
 import type { RunningServer, ServerIo, StartServer } from "./start.ts";
@@ -56,13 +56,13 @@ class MemberServer implements RunningServer {
       ...{ path: config.dataDir, log, files: nodeDirectory, lock: lockFile },
     });
     this.#directory = directory;
-    const identity = await this.#plan(directory);
+    const plan = await this.#plan(directory);
     // Before anything else is written: who this member is, for good.
-    if (directory.identity === null) directory.saveIdentity(identity);
+    if (directory.identity === null) directory.saveIdentity(plan);
     const lmdb = openLmdbBackend({ directory: directory.backendPath, turn });
     const backend = measureBackend(lmdb, clock, this.#metrics.disk);
     this.#backend = backend;
-    const core = await this.#openCore(directory, identity, backend);
+    const core = await this.#openCore(directory, plan, backend);
     this.#core = core;
     this.#ports = new Ports({ config, io: this.#io, core, backend, metrics: this.#metrics });
     await new Promise<void>((resolve) => {
@@ -121,7 +121,7 @@ class MemberServer implements RunningServer {
     });
   }
 
-  #openCore(directory: DataDir, identity: DataDirIdentity, backend: Backend): Promise<ServerCore> {
+  #openCore(directory: DataDir, plan: BootstrapPlan, backend: Backend): Promise<ServerCore> {
     const { clock, turn, random, log, overlayBytesMax } = this.#io;
     const config = this.#config;
     const disk = createNodeDisk({ unsafeNoFsync: config.unsafeNoFsync });
@@ -129,7 +129,8 @@ class MemberServer implements RunningServer {
       ServerCore.open(
         {
           ...{ config, clock, turn, random, log, backend, overlayBytesMax },
-          ids: { clusterId: identity.clusterId, localId: identity.memberId },
+          ids: { clusterId: plan.clusterId, localId: plan.memberId },
+          isForcedAlone: plan.kind === "forceNew",
           checksum: nodeChecksum,
           sha1,
           disk: measureDisk(disk, clock, this.#metrics.disk),

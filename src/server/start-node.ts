@@ -5,6 +5,7 @@ import { RawNode } from "../raft/raw-node.ts";
 import { MemoryStorage, memoryStorageDefaults } from "../raft/storage.ts";
 import type { MemoryStorageLimits } from "../raft/storage.ts";
 import type { ConfState } from "../raft/types.ts";
+import type { ForcedLog } from "./force-new-cluster.ts";
 import { Node, type NodeOptions } from "./node.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadGate } from "./read-gate.ts";
@@ -28,6 +29,8 @@ export interface StartNodeOptions extends NodeOptions {
   readonly confState: ConfState;
   /** First entries of a new cluster's log; asked for only when the log is empty. */
   readonly bootstrap: () => readonly { change: ConfChange; data: Uint8Array }[];
+  /** --force-new-cluster: what the log gets behind its end before raft starts; may throw. */
+  readonly force?: (opened: OpenedWal) => ForcedLog;
   /** Told how long each durable write of the WAL took, in milliseconds. */
   readonly observeWalWrite?: (durationMs: number) => void;
   readonly walSettings?: Partial<WalSettings> | undefined;
@@ -50,7 +53,9 @@ const readRetryMs = 500;
 export function createNode(options: StartNodeOptions, done: Done<StartedNode>): void {
   const limits = options.storageLimits ?? memoryStorageDefaults;
   // The WAL reports to the node, which is built only after the WAL was read.
-  const target: { node: Node | null } = { node: null };
+  const target: { node: Node | null; opening: ((error: Error | null) => void) | null } = {
+    ...{ node: null, opening: null },
+  };
   openWal(
     {
       disk: options.disk,
@@ -62,22 +67,68 @@ export function createNode(options: StartNodeOptions, done: Done<StartedNode>): 
       keepFrom: Math.max(1, options.applied.index - limits.catchUpEntries),
       now: () => options.clock.now(),
       ...(options.observeWalWrite === undefined ? {} : { observeWrite: options.observeWalWrite }),
-      durable: () => target.node?.walDurable(),
-      failed: (error) => target.node?.walFailed(error),
+      durable: () => {
+        target.node?.walDurable();
+        target.opening?.(null);
+      },
+      failed: (error) => {
+        target.node?.walFailed(error);
+        target.opening?.(error);
+      },
       ...(options.walSettings === undefined ? {} : { settings: options.walSettings }),
     },
     (error, opened) => {
       const refusal = error ?? checkFit(options, opened);
       if (refusal !== null) {
-        done(refusal, null as unknown as StartedNode);
+        done(refusal, nothing);
         return;
       }
-      const started = build(options, opened, limits);
-      target.node = started.node;
-      done(null, started);
+      const finish = (log: OpenedWal): void => {
+        const started = build(options, log, limits);
+        target.node = started.node;
+        done(null, started);
+      };
+      if (options.force === undefined) finish(opened);
+      else forceLog(options.force, opened, target, finish, done);
     },
   );
 }
+
+/** Puts the forced entries behind the log and waits until they are durable. */
+function forceLog(
+  force: (opened: OpenedWal) => ForcedLog,
+  opened: OpenedWal,
+  target: { opening: ((error: Error | null) => void) | null },
+  finish: (log: OpenedWal) => void,
+  done: Done<StartedNode>,
+): void {
+  let forced: ForcedLog;
+  try {
+    forced = force(opened);
+  } catch (error) {
+    opened.wal.close(() => {
+      done(error instanceof Error ? error : new Error(String(error)), nothing);
+    });
+    return;
+  }
+  const { entries, hardState } = forced;
+  let ticket = Infinity;
+  target.opening = (error) => {
+    if (error !== null) {
+      target.opening = null;
+      done(error, nothing);
+    } else if (opened.wal.durableTicket >= ticket) {
+      target.opening = null;
+      const lastIndex = opened.lastIndex + entries.length;
+      finish({ ...opened, hardState, lastIndex, entries: [...opened.entries, ...entries] });
+    }
+  };
+  ticket = opened.wal.append(hardState, entries);
+  target.opening?.(null); // it may be durable already
+}
+
+/** What a failure comes with. */
+const nothing = null as unknown as StartedNode;
 
 function checkFit(options: StartNodeOptions, opened: OpenedWal): WalCorruptError | null {
   const { walDirectory, applied } = options;
