@@ -37,18 +37,8 @@ const encoder = new TextEncoder();
 function writeId(out: Writer, high16: number, low48: number): void {
   if (high16 === 0 && low48 === 0) return;
   out.byte(0x08);
-  out.ensure(10);
-  let low = (low48 % two32) >>> 0;
-  let high = ((high16 << 16) | Math.floor(low48 / two32)) >>> 0;
-  const { bytes } = out;
-  let at = out.length;
-  while (high !== 0 || low > 0x7f) {
-    bytes[at++] = (low & 0x7f) | 0x80;
-    low = ((low >>> 7) | (high << 25)) >>> 0;
-    high >>>= 7;
-  }
-  bytes[at++] = low;
-  out.length = at;
+  const high = ((high16 << 16) | Math.floor(low48 / two32)) >>> 0;
+  out.varintOfHalves((low48 % two32) >>> 0, high);
 }
 
 /** @throws DecodeError for bytes that are no InternalRaftRequest with one request. */

@@ -2,12 +2,12 @@
 
 import { bigField, boolField, int64Field } from "./kv.ts";
 import type { LeaseGrantRequest, LeaseIdRequest, LeaseTimeToLiveRequest } from "./messages.ts";
-import { Reader } from "./reader.ts";
+import { Reader, sharedReader } from "./reader.ts";
 import type { Writer } from "./writer.ts";
 
 export function decodeLeaseGrantRequest(bytes: Uint8Array): LeaseGrantRequest {
   const request: LeaseGrantRequest = { ttl: 0, id: 0n, canonical: true };
-  const r = new Reader(bytes);
+  const r = sharedReader.open(bytes);
   while (r.next()) {
     switch (r.tag) {
       case 0x08:
@@ -29,10 +29,21 @@ export function encodeLeaseGrantRequest(out: Writer, request: LeaseGrantRequest)
   bigField(out, 0x10, request.id);
 }
 
-/** LeaseRevokeRequest, LeaseKeepAliveRequest: an id alone. */
+/** LeaseKeepAliveRequest: its id. */
+export function decodeLeaseId(bytes: Uint8Array): bigint {
+  let id = 0n;
+  const r = sharedReader.open(bytes);
+  while (r.next()) {
+    if (r.tag === 0x08) id = r.bigInt64();
+    else r.skip();
+  }
+  return id;
+}
+
+/** LeaseRevokeRequest: an id alone. */
 export function decodeLeaseIdRequest(bytes: Uint8Array): LeaseIdRequest {
   const request: LeaseIdRequest = { id: 0n, canonical: true };
-  const r = new Reader(bytes);
+  const r = sharedReader.open(bytes);
   while (r.next()) {
     if (r.tag === 0x08) request.id = r.bigInt64();
     else r.skip();
@@ -47,7 +58,7 @@ export function encodeLeaseIdRequest(out: Writer, id: bigint): void {
 
 export function decodeLeaseTimeToLiveRequest(bytes: Uint8Array): LeaseTimeToLiveRequest {
   const request: LeaseTimeToLiveRequest = { id: 0n, keys: false };
-  const r = new Reader(bytes);
+  const r = sharedReader.open(bytes);
   while (r.next()) {
     if (r.tag === 0x08) request.id = r.bigInt64();
     else if (r.tag === 0x10) request.keys = r.bool();
@@ -78,7 +89,7 @@ export function decodeLeaseCheckpointRequest(bytes: Uint8Array): LeaseCheckpoint
 
 function decodeCheckpoint(bytes: Uint8Array): LeaseCheckpoint {
   const checkpoint: LeaseCheckpoint = { id: 0n, remainingTtl: 0 };
-  const r = new Reader(bytes);
+  const r = sharedReader.open(bytes);
   while (r.next()) {
     if (r.tag === 0x08) checkpoint.id = r.bigInt64();
     else if (r.tag === 0x10) checkpoint.remainingTtl = r.int64();

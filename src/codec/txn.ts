@@ -40,10 +40,10 @@ function mergeTxn(txn: TxnRequest, r: Reader, depth: number): void {
         readCompare(txn, r.nested());
         break;
       case 0x12:
-        readRequestOp(txn, txn.success, r.nested(), depth);
+        txn.success = withOp(txn.success, readRequestOp(txn, r.nested(), depth));
         break;
       case 0x1a:
-        readRequestOp(txn, txn.failure, r.nested(), depth);
+        txn.failure = withOp(txn.failure, readRequestOp(txn, r.nested(), depth));
         break;
       default:
         r.skip();
@@ -63,7 +63,8 @@ function readCompare(txn: TxnRequest, r: Reader): void {
     value: emptyBytes,
     lease: 0n,
   };
-  txn.compare.push(c);
+  if (txn.compare.length === 0) txn.compare = [c];
+  else txn.compare.push(c);
   let unions = 0;
   while (r.next()) {
     switch (r.tag) {
@@ -111,7 +112,14 @@ function setUnion(c: Compare, field: number): void {
   c.lease = 0n;
 }
 
-function readRequestOp(txn: TxnRequest, ops: RequestOp[], r: Reader, depth: number): void {
+/** Most lists have one operation; an empty list that grows would reserve space for many. */
+function withOp(ops: RequestOp[], op: RequestOp): RequestOp[] {
+  if (ops.length === 0) return [op];
+  ops.push(op);
+  return ops;
+}
+
+function readRequestOp(txn: TxnRequest, r: Reader, depth: number): RequestOp {
   let op: RequestOp = emptyOp;
   while (r.next()) {
     switch (r.tag) {
@@ -127,7 +135,7 @@ function readRequestOp(txn: TxnRequest, ops: RequestOp[], r: Reader, depth: numb
     }
   }
   if (!r.canonical || !isCanonical(op)) txn.canonical = false;
-  ops.push(op);
+  return op;
 }
 
 const emptyOp: RequestOp = { kind: "none" };

@@ -64,17 +64,38 @@ export class Writer {
 
   /** Any int64 or uint64. */
   bigVarint(value: bigint): void {
-    let rest = BigInt.asUintN(64, value);
-    if (rest <= 0x1f_ffff_ffff_ffffn) {
-      this.varint(Number(rest));
-      return;
-    }
+    halves.setBigInt64(0, value, true); // modulo 2^64
+    this.varintOfHalves(halves.getUint32(0, true), halves.getUint32(4, true));
+  }
+
+  /** A uint64 given as unsigned 32-bit halves. */
+  varintOfHalves(lowHalf: number, highHalf: number): void {
     this.ensure(10);
-    while (rest > 0x7fn) {
-      this.bytes[this.length++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
+    const { bytes } = this;
+    let low = lowHalf;
+    let high = highHalf;
+    let at = this.length;
+    while (high !== 0 || low > 0x7f) {
+      bytes[at++] = (low & 0x7f) | 0x80;
+      low = ((low >>> 7) | (high << 25)) >>> 0;
+      high >>>= 7;
     }
-    this.bytes[this.length++] = Number(rest);
+    bytes[at++] = low;
+    this.length = at;
+  }
+
+  /** What another writer holds. */
+  append(other: Writer): void {
+    const count = other.length;
+    this.ensure(count);
+    const { bytes } = this;
+    if (count <= shortBytesMax) {
+      let at = this.length;
+      for (let i = 0; i < count; i++) bytes[at++] = other.bytes[i]!;
+    } else {
+      bytes.set(other.view(), this.length);
+    }
+    this.length += count;
   }
 
   /** Bytes as they are, without tag or length. */
@@ -131,6 +152,12 @@ export function varintSize(value: number): number {
   }
   return size;
 }
+
+/** Scratch space that turns one bigint into two halves. */
+const halves = new DataView(new ArrayBuffer(8));
+
+/** Up to here a loop is cheaper than a view and a call. */
+const shortBytesMax = 64;
 
 const int64Max = 0x7fff_ffff_ffff_ffffn;
 

@@ -8,6 +8,7 @@ import { HeaderCodec } from "../codec/header.ts";
 import { DecodeError } from "../codec/reader.ts";
 import type { GrpcCall, GrpcMethod } from "../http2/types.ts";
 import { leaseGrantCost } from "./apply/quota.ts";
+import { createTxnState } from "./apply/txn.ts";
 import type { Backend } from "./backend/backend.ts";
 import type { ServerConfig } from "./config/config.ts";
 import type { ServerCore } from "./core.ts";
@@ -49,15 +50,7 @@ function createMethods(parts: ServiceParts): GrpcMethod[] {
   return [
     ...createKvService({
       ...{ store, proposer, reads, answers, turn: io.turn },
-      txnState: {
-        get currentRevision() {
-          return store.currentRevision;
-        },
-        get compactRevision() {
-          return store.compactRevision;
-        },
-        leaseExists: (lease) => lessor.exists(lease),
-      },
+      txnState: createTxnState(store, lessor),
       checkQuota: (costBytes) => guard.check(costBytes),
       txnOpsMax: config.maxTxnOps,
       requestBytesMax: config.maxRequestBytes,

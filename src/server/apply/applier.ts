@@ -29,7 +29,14 @@ import type { KvStore } from "../mvcc/store.ts";
 import { alarmType, type AlarmStore } from "./alarm.ts";
 import { requestField } from "./fields.ts";
 import { leaseGrantCost, putCost, txnCost, type Quota } from "./quota.ts";
-import { checkPutState, runDeleteRange, runPut, runTxn, type TxnState } from "./txn.ts";
+import {
+  checkPutState,
+  createTxnState,
+  runDeleteRange,
+  runPut,
+  runTxn,
+  type TxnState,
+} from "./txn.ts";
 
 /** What one entry came to. One object serves all entries: take from it what is needed at once. */
 export interface ApplyResult {
@@ -94,15 +101,7 @@ export class Applier {
   constructor(parts: ApplierParts) {
     this.#parts = parts;
     const { store, lessor } = parts;
-    this.#txnState = {
-      get currentRevision() {
-        return store.currentRevision;
-      },
-      get compactRevision() {
-        return store.compactRevision;
-      },
-      leaseExists: (lease) => lessor.exists(lease),
-    };
+    this.#txnState = createTxnState(store, lessor);
     this.#result = { error: null, revision: 0, body: new Writer(), compaction: null };
   }
 

@@ -35,6 +35,22 @@ export interface TxnState {
   leaseExists(lease: bigint): boolean;
 }
 
+/** The state as it is at each look. */
+export function createTxnState(
+  store: { readonly currentRevision: number; readonly compactRevision: number },
+  leases: { exists(lease: bigint): boolean },
+): TxnState {
+  return {
+    get currentRevision() {
+      return store.currentRevision;
+    },
+    get compactRevision() {
+      return store.compactRevision;
+    },
+    leaseExists: (lease) => leases.exists(lease),
+  };
+}
+
 // ResponseOp members and their places, as one-byte tags.
 const tagSucceeded = 0x10;
 const tagResponses = 0x1a;
@@ -54,7 +70,8 @@ export function runTxn(
   state: TxnState,
   out: Writer | null,
 ): EtcdError | null {
-  const path = new Path();
+  const path = sharedPath;
+  path.clear();
   choosePath(txn, request, path); // TX1
   const error = checkPath(txn, request, state, path); // TX2
   if (error !== null) return error;
@@ -81,10 +98,16 @@ function isRange(op: RequestOp): boolean {
 /** The verdicts of a transaction and of the nested ones on its path, in the order of execution. */
 class Path {
   readonly #verdicts: boolean[] = [];
+  #count = 0;
   #next = 0;
 
+  clear(): void {
+    this.#count = 0;
+    this.#next = 0;
+  }
+
   add(succeeded: boolean): void {
-    this.#verdicts.push(succeeded);
+    this.#verdicts[this.#count++] = succeeded;
   }
 
   rewind(): void {
@@ -92,11 +115,13 @@ class Path {
   }
 
   succeeded(): boolean {
-    const verdict = this.#verdicts[this.#next++];
-    assert(verdict !== undefined, "transaction path ended early");
-    return verdict;
+    assert(this.#next < this.#count, "transaction path ended early");
+    return this.#verdicts[this.#next++]!;
   }
 }
+
+/** One transaction runs at a time. */
+const sharedPath = new Path();
 
 function choosePath(txn: WriteTxn, request: TxnRequest, path: Path): void {
   const succeeded = allHold(txn, request.compare);

@@ -90,7 +90,10 @@ export class Txn implements WriteTxn {
 
     const kv = slab.bytes.subarray(start, end);
     deps.writer.put("key", encodeRevision(main, sub, false), kv);
-    this.#events.push(new StoredEvent(false, main, sub, kv, key.length));
+    const event = new StoredEvent(false, main, sub, kv, key.length);
+    if (sub === 0)
+      this.#events = [event]; // most have one; growing would reserve space for many
+    else this.#events.push(event);
     if (hadLease || lease !== 0n) this.#changeLease(key.slice(), hadLease, lease);
   }
 

@@ -36,12 +36,8 @@ export class Answers {
   }
 
   send(call: GrpcCall, out: Writer): void {
-    const bytes = out.view();
-    if (bytes.length <= copiedAnswerBytesMax) {
-      call.reply(bytes, 0, bytes.length);
-    } else {
-      call.replyParts([bytes.slice()], bytes.length);
-    }
+    if (out.length <= copiedAnswerBytesMax) call.reply(out.bytes, 0, out.length);
+    else call.replyParts([out.copy()], out.length);
   }
 
   fail(call: GrpcCall, error: EtcdError): void {
@@ -55,7 +51,7 @@ export class Answers {
       return;
     }
     const out = this.begin(result.revision);
-    out.raw(result.body.view());
+    out.append(result.body);
     this.send(call, out);
   }
 }

@@ -8,6 +8,7 @@ import { grpcCode } from "../../base/grpc-code.ts";
 import type { Random } from "../../base/ports.ts";
 import {
   decodeLeaseGrantRequest,
+  decodeLeaseId,
   decodeLeaseIdRequest,
   decodeLeaseTimeToLiveRequest,
   encodeLeaseGrantRequest,
@@ -179,7 +180,7 @@ function keepAliveMethod(parts: LeaseServiceParts): GrpcMethod {
       call.state = new KeepAliveSession(call, parts);
     },
     message: (call, bytes) => {
-      (call.state as KeepAliveSession).message(decodeLeaseIdRequest(bytes).id);
+      (call.state as KeepAliveSession).message(decodeLeaseId(bytes));
     },
     halfClosed: (call) => {
       (call.state as KeepAliveSession).halfClosed();
