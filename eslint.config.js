@@ -75,6 +75,7 @@ export default tseslint.config(
       // The composition root and the sockets are where the core meets the process.
       "src/server/{main,server,member-dir,client-port}.ts",
       "src/server/rpc/listener.ts",
+      "src/server/peer/listener.ts",
       "src/server/backend/lmdb*.ts",
     ],
     rules: {

@@ -5,7 +5,7 @@ export interface PeerLimits {
   readonly readTimeoutMs: number;
   /** A write that does not end for so long breaks its stream. */
   readonly writeTimeoutMs: number;
-  /** Connecting, TLS included. */
+  /** Connecting, TLS included. etcd: a second and the election timeout. */
   readonly dialTimeoutMs: number;
   /** From one attempt to dial a stream to the next. */
   readonly dialIntervalMs: number;
@@ -34,6 +34,8 @@ export interface PeerLimits {
   readonly answerBytesMax: number;
   /** Requests to services of one peer under way. */
   readonly callsMax: number;
+  /** A database file of which no byte moves for so long is given up. */
+  readonly snapshotStallMs: number;
   /** After the last byte of a database file: for verifying and installing it. */
   readonly snapshotAnswerTimeoutMs: number;
   readonly connectionsMax: number;
@@ -51,7 +53,7 @@ const mib = 1024 * 1024;
 export const peerLimits: PeerLimits = {
   readTimeoutMs: 5_000,
   writeTimeoutMs: 5_000,
-  dialTimeoutMs: 1_000,
+  dialTimeoutMs: 2_000,
   dialIntervalMs: 100,
   probeIntervalMs: 4_000,
   streamMessagesMax: 4_096,
@@ -67,7 +69,8 @@ export const peerLimits: PeerLimits = {
   serviceBodyBytesMax: 64 * 1024,
   answerBytesMax: 16 * mib,
   callsMax: 1_024,
-  snapshotAnswerTimeoutMs: 60_000,
+  snapshotStallMs: 30_000,
+  snapshotAnswerTimeoutMs: 300_000,
   connectionsMax: 4_096,
   headersTimeoutMs: 10_000,
   bodyTimeoutMs: 30_000,
