@@ -143,11 +143,11 @@ export function reloadState(state: State): Reloaded {
   };
 }
 
-/** Rows that etcd writes into a new database before its first entry. */
+/** Rows that etcd writes into a new database before its first entry. A restored one has them. */
 export function writeFirstRows(writer: BackendWriter): void {
   const one = new Uint8Array(8);
   one[7] = 1;
-  writer.put("auth", authRevisionKey, one);
+  if (writer.view.get("auth", authRevisionKey) === null) writer.put("auth", authRevisionKey, one);
   writer.put("meta", storageVersionKey, utf8(clusterVersion));
 }
 

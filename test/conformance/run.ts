@@ -12,6 +12,7 @@ import { compareHttp } from "./http.ts";
 import { Report } from "./report.ts";
 import { compareScenarios } from "./scenarios.ts";
 import { quorateProgram, startServer, type Server } from "./servers.ts";
+import { compareSnapshots } from "./snapshots.ts";
 import { runTours } from "./tours.ts";
 
 const randomRequestsDefault = "10000";
@@ -20,7 +21,7 @@ const otherSuiteTimeoutMs = 10 * 60_000;
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: "string", default: "scenarios,random,etcdctl,http,tours,h2spec,kill" },
+    only: { type: "string", default: "scenarios,random,etcdctl,http,snapshots,tours,h2spec,kill" },
     n: { type: "string", default: randomRequestsDefault },
     seed: { type: "string", default: "1" },
     self: { type: "boolean", default: false },
@@ -86,6 +87,7 @@ async function main(): Promise<number> {
     random: () => withPair(programs, (pair) => compareRandom(report, programs, pair)),
     etcdctl: () => withPair(programs, (pair) => compareEtcdctl(report, programs, pair)),
     http: () => withPair(programs, (pair) => compareHttp(report, pair)),
+    snapshots: () => withPair(programs, (pair) => compareSnapshots(report, programs, pair)),
     tours: () => withPair(programs, (pair) => runTours(report, pair)),
     h2spec: () => runOther(report, "h2spec", "../http2/h2spec.ts"),
     kill: () => runOther(report, "kill -9 under load", "../crash/kill.ts"),
