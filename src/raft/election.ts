@@ -13,6 +13,7 @@ import type { RaftId } from "./types.ts";
 
 /** The context of votes asked for on behalf of the leader, as raft v3 has it. */
 const transferContext = new TextEncoder().encode("CampaignTransfer");
+const noContext = new Uint8Array(0);
 
 /** Asking for votes, counting them, and giving them. */
 export class Election {
@@ -41,12 +42,12 @@ export class Election {
     const type = isPreVote ? MessageType.preVote : MessageType.vote;
     const { lastIndex: index, lastTerm: logTerm } = core.log;
     const term = isPreVote ? core.term + 1 : core.term;
-    const parts = { term, index, logTerm };
+    const context = isTransfer ? transferContext : noContext;
+    const parts = { term, index, logTerm, context };
     for (const id of membersOf(core.conf)) {
       if (id === core.id || !isVoter(core.conf, id)) continue;
       if (isPreVote) core.send(type, id, parts);
-      else
-        core.sendAfterSync(type, id, isTransfer ? { ...parts, context: transferContext } : parts); // EL4
+      else core.sendAfterSync(type, id, parts); // EL4
     }
   }
 

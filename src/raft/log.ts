@@ -15,8 +15,11 @@ export class RaftLog {
   #commit: number;
   #applied: number;
   #handedOut: number;
-  /** Snapshots not yet installed, oldest first, and the sync each was handed out with. */
-  readonly #snapshots: { readonly metadata: SnapshotMetadata; sync: number }[] = [];
+  /** The newest snapshot that is not installed; it is the beginning of the log. */
+  #snapshot: SnapshotMetadata | null = null;
+  #hasSnapshotToHandOut = false;
+  /** Snapshots handed out and not installed, oldest first. */
+  readonly #installs: { readonly number: number; readonly index: number }[] = [];
 
   constructor(storage: Storage, commit: number, applied: number) {
     assert(commit <= storage.lastIndex(), () => `commit ${commit} of ${storage.lastIndex()}`);
@@ -37,7 +40,7 @@ export class RaftLog {
   }
 
   get firstIndex(): number {
-    const snapshot = this.#pendingSnapshot();
+    const snapshot = this.#snapshot;
     return snapshot === null ? this.#storage.firstIndex() : snapshot.index + 1;
   }
 
@@ -50,12 +53,12 @@ export class RaftLog {
   }
 
   get hasUnsynced(): boolean {
-    return this.#unstable.hasNext || this.#nextSnapshot() !== undefined;
+    return this.#unstable.hasNext || this.#hasSnapshotToHandOut;
   }
 
   /** A snapshot was received and is not installed. */
   get hasPendingSnapshot(): boolean {
-    return this.#snapshots.length > 0;
+    return this.#snapshot !== null;
   }
 
   get lastTerm(): number {
@@ -65,7 +68,7 @@ export class RaftLog {
   /** The entry's term; null if it is not in memory or not in the log. */
   term(index: number): number | null {
     if (index >= this.#unstable.offset) return this.#unstable.at(index)?.term ?? null;
-    const snapshot = this.#pendingSnapshot();
+    const snapshot = this.#snapshot;
     if (snapshot === null) return this.#storage.term(index);
     return index === snapshot.index ? snapshot.term : null;
   }
@@ -132,7 +135,8 @@ export class RaftLog {
   restore(metadata: SnapshotMetadata): void {
     assert(metadata.index > this.#commit, () => `snapshot ${metadata.index} is old`);
     this.#unstable.restore(metadata.index);
-    this.#snapshots.push({ metadata, sync: Infinity });
+    this.#snapshot = metadata;
+    this.#hasSnapshotToHandOut = true;
     this.#commit = metadata.index;
   }
 
@@ -141,24 +145,24 @@ export class RaftLog {
     return this.#unstable.handOut(number);
   }
 
-  /** The snapshot to install as part of sync `number`; the newest if there are several. */
+  /** The snapshot to install as part of sync `number`; the newest if there were several. */
   handOutSnapshot(number: number): SnapshotMetadata | null {
-    if (this.#nextSnapshot() === undefined) return null;
-    for (const snapshot of this.#snapshots) snapshot.sync = Math.min(snapshot.sync, number);
-    return this.#pendingSnapshot();
+    if (this.#snapshot === null || !this.#hasSnapshotToHandOut) return null;
+    this.#hasSnapshotToHandOut = false;
+    this.#installs.push({ number, index: this.#snapshot.index });
+    return this.#snapshot;
   }
 
   syncedTo(number: number): void {
     this.#unstable.syncedTo(number);
-    while (this.#snapshots.length > 0 && this.#snapshots[0]!.sync <= number) {
-      const { index } = this.#snapshots.shift()!.metadata;
-      this.#handedOut = Math.max(this.#handedOut, index);
-      this.#applied = Math.max(this.#applied, index);
+    if (this.#snapshot === null) return;
+    while (this.#installs.length > 0 && this.#installs[0]!.number <= number) {
+      this.#installed(this.#installs.shift()!.index);
     }
   }
 
   get hasNextCommitted(): boolean {
-    if (this.#snapshots.length > 0) return false; // LG4
+    if (this.#snapshot !== null) return false; // LG4
     return Math.min(this.#commit, this.syncedIndex) > this.#handedOut;
   }
 
@@ -180,14 +184,10 @@ export class RaftLog {
     if (index > this.#applied) this.#applied = index;
   }
 
-  #pendingSnapshot(): SnapshotMetadata | null {
-    return this.#snapshots[this.#snapshots.length - 1]?.metadata ?? null;
-  }
-
-  /** The newest snapshot, unless it was handed out already. */
-  #nextSnapshot(): SnapshotMetadata | undefined {
-    const newest = this.#snapshots[this.#snapshots.length - 1];
-    return newest?.sync === Infinity ? newest.metadata : undefined;
+  #installed(index: number): void {
+    this.#handedOut = Math.max(this.#handedOut, index);
+    this.#applied = Math.max(this.#applied, index);
+    if (index === this.#snapshot?.index) this.#snapshot = null;
   }
 }
 

@@ -18,6 +18,9 @@ import type { ConfState, Entry, HardState, RaftId } from "./types.ts";
 
 const noData = new Uint8Array(0);
 
+/** One more than the largest read context: they travel in six bytes. */
+const readContextEnd = 2 ** 48;
+
 /** The roles and their changes. Pure: input is a call or a tick, output is read through RawNode. */
 export class Raft {
   readonly core: RaftCore;
@@ -102,7 +105,7 @@ export class Raft {
 
   /** Asks for a linearizable read. False: refused, there is no leader to ask. */
   readIndex(context: number): boolean {
-    assert(context >= 0 && context < 2 ** 48, () => `read context ${context}`);
+    assert(context >= 0 && context < readContextEnd, "read context out of range");
     if (this.#leader !== null) return this.#leader.readIndex({ from: 0n, context, data: noData });
     if (this.core.leader === 0n) return false;
     this.#follower.forwardRead(this.core.leader, context);
