@@ -141,7 +141,7 @@ export class RawNode {
     this.#raft.reportSnapshot(id, isDelivered);
   }
 
-  /** All members as the leader sees them, itself too, by id; empty on others. */
+  /** The other members as the leader sees them, by id; empty on nodes that do not lead. */
   progress(): readonly MemberProgress[] {
     return this.#raft.progress();
   }
