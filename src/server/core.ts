@@ -3,7 +3,6 @@
 // CO2  The WAL lets entries go only behind a durable backend commit that contains them.
 // CO3  A failed disk write ends the process: no answer is given after it.
 
-import { emptyBytes } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import type { Checksum, Clock, Disk, Random, Turn } from "../base/ports.ts";
 import type { ConfChangeType } from "../raft/message.ts";
@@ -15,21 +14,23 @@ import type { Backend } from "./backend/backend.ts";
 import { bootstrapChanges } from "./bootstrap.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { forceNewCluster, type ForcedLog } from "./force-new-cluster.ts";
+import { ClusterLink } from "./cluster-link.ts";
 import { LeaseExpiry } from "./lease-expiry.ts";
-import type { Cluster } from "./member/cluster.ts";
 import type { Member } from "./member/member.ts";
 import type { Sha1 } from "./member/member-id.ts";
-import type { ClusterStatus } from "./member/membership.ts";
-import { MemberLife, type MemberLifeParts } from "./member-life.ts";
+import { advanceElection } from "./member/tick-advance.ts";
+import { MemberLife } from "./member-life.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
 import type { ImageFile } from "./mvcc/image-blocks.ts";
 import type { Node } from "./node.ts";
+import type { PeerEvents, PeerTransport } from "./peer/peer-port.ts";
 import { RaftProposer } from "./proposer.ts";
+import { SnapshotExchange } from "./snapshot-exchange.ts";
 import { SnapshotExports } from "./snapshot/snapshots.ts";
 import { SpaceGuard } from "./space-guard.ts";
 import { createNode, type StartNodeOptions } from "./start-node.ts";
 import type { OpenedWal } from "./wal/open.ts";
-import { loadState, writeConfState, writeFirstRows, type State } from "./state.ts";
+import { installState, loadState, writeConfState, writeFirstRows, type State } from "./state.ts";
 
 /** Everything a member needs from outside; nothing else reaches it. */
 export interface CoreParts {
@@ -53,6 +54,15 @@ export interface CoreParts {
   readonly newMembers: () => readonly Member[];
   /** Make this member, with its data, the only one of its cluster. */
   readonly isForcedAlone: boolean;
+  /** Members of the cluster that this one joins, as its peers told. */
+  readonly remotes: readonly Member[];
+  /** Makes the transport to the other members. */
+  readonly connect: (events: PeerEvents) => PeerTransport;
+  /** Where the environment made from a received snapshot waits to be installed. */
+  readonly preparedPath: string;
+  readonly removePrepared: () => void;
+  /** This member was removed from its cluster and must end. */
+  readonly removed: () => void;
   /** The member cannot go on and must end (CO3). */
   readonly fatal: (error: Error) => void;
 }
@@ -65,6 +75,7 @@ export class ServerCore {
   readonly guard: SpaceGuard;
   readonly life: MemberLife;
   readonly snapshots: SnapshotExports;
+  readonly link: ClusterLink;
   readonly #parts: CoreParts;
   readonly #applier: Applier;
   readonly #expiry: LeaseExpiry;
@@ -103,6 +114,11 @@ export class ServerCore {
         apply: (entry) => target.core!.apply(entry),
         applyConfChange: (entry) => target.core!.applyConfChange(entry),
         leaderChanged: (leadership) => target.core!.leaderChanged(leadership),
+        send: (messages) => target.core!.link.send(messages),
+        preVote: config.preVote,
+        snapshotIndex: () => state.writer.durableIndex,
+        oldestViewIndex: () => target.core!.snapshots.oldestIndex,
+        installSnapshot: (_metadata, done) => target.core!.#install(done),
       },
       (error, started) => {
         if (error === null) target.core = new ServerCore(parts, state, started.node);
@@ -152,11 +168,17 @@ export class ServerCore {
         this.proposer.resume();
       },
     });
+    this.link = new ClusterLink({
+      ...{ cluster, node, connect: parts.connect, removed: parts.removed },
+      exchange: (link) => this.#exchange(link),
+    });
+    this.link.addRemotes(parts.remotes);
     this.life = new MemberLife({
-      ...{ config, cluster, node, clock, proposer: this.proposer },
-      ...{ log: parts.log, sha1: parts.sha1, peers: noPeers },
-      status: statusAlone(cluster, node),
-      transferLeader: () => undefined,
+      ...{ config, cluster, node, clock, proposer: this.proposer, status: this.link },
+      ...{ log: parts.log, sha1: parts.sha1, peers: this.link.transport },
+      transferLeader: (to) => {
+        node.transferLeader(to);
+      },
     });
     metrics.connect({ state, backend, node });
   }
@@ -165,6 +187,18 @@ export class ServerCore {
   start(published: () => void): void {
     this.life.start(published);
     this.node.start();
+    const { clock, log, config } = this.#parts;
+    const tickMs = config.heartbeatIntervalMs;
+    advanceElection({
+      ...{ clock, log, tickMs, localId: this.state.cluster.localId },
+      memberCount: this.state.cluster.members().length,
+      electionTicks: Math.floor(config.electionTimeoutMs / tickMs),
+      isWanted: config.initialElectionTickAdvance,
+      activePeers: () => this.link.activeMembers() - 1,
+      advance: (ticks) => {
+        this.node.advance(ticks);
+      },
+    });
   }
 
   /** Nothing is proposed any more, then nothing read, then what was applied is made durable. */
@@ -198,6 +232,32 @@ export class ServerCore {
     writer.applied(entry.index, entry.term);
   }
 
+  #exchange(link: ClusterLink): SnapshotExchange {
+    const { backend, log, preparedPath, removePrepared } = this.#parts;
+    const { node, snapshots } = this;
+    return new SnapshotExchange({
+      ...{ backend, snapshots, log, preparedPath, removePrepared, transport: link.transport },
+      appliedIndex: () => node.appliedIndex,
+      step: (message, passedOver) => {
+        node.stepSnapshot(message, passedOver);
+      },
+      failed: (to) => {
+        node.reportSnapshot(to, false);
+      },
+    });
+  }
+
+  /** The snapshot that raft took over becomes the state; its members are the cluster's. */
+  #install(done: () => void): void {
+    const { state, link } = this;
+    const members = state.cluster.members();
+    installState(state, this.#parts.preparedPath, () => {
+      link.exchange.installed();
+      link.reload(members);
+      done();
+    });
+  }
+
   leaderChanged(leadership: SoftState): void {
     const { lessor } = this.state;
     const { config, metrics } = this.#parts;
@@ -218,27 +278,4 @@ function forceAlone(config: ServerConfig, state: State, opened: OpenedWal): Forc
     appliedIndex: state.applied.index,
     peerUrls: config.initialAdvertisePeerUrls.map((url) => url.text),
   });
-}
-
-/** Until the member has a transport: it knows nobody. */
-const noPeers: MemberLifeParts["peers"] = {
-  call: (_id, _request, done) => {
-    done(new Error("no connection to the peer"), { status: 0, body: emptyBytes });
-  },
-};
-
-function statusAlone(cluster: Cluster, node: Node): ClusterStatus {
-  return {
-    get isLeader() {
-      return node.isLeader;
-    },
-    get leader() {
-      return node.leader;
-    },
-    matchOf: (id) => {
-      if (id === cluster.localId) return node.commitIndex;
-      return cluster.member(id) === undefined ? null : 0;
-    },
-    activeSince: () => null,
-  };
 }

@@ -46,6 +46,8 @@ export interface DataDir {
   readonly walPath: string;
   readonly backendPath: string;
   readonly indexImagePath: string;
+  /** Where the database made from a received snapshot waits; alone in its directory. */
+  readonly preparedPath: string;
   /** Who the member in this directory is; null in a new one. */
   readonly identity: DataDirIdentity | null;
   /** Durable when it returns. Once, in a new directory, before anything else is written to it. */
@@ -170,6 +172,7 @@ function openLocked(options: DataDirOptions, memberPath: string, lock: DataDirLo
     walPath,
     backendPath,
     indexImagePath: `${memberPath}/index-image`,
+    preparedPath: `${memberPath}/snap/next.mdb`,
     identity,
     saveIdentity: (saved) => files.replace(identityPath, fromBinaryString(identityText(saved))),
     release: () => lock.release(),

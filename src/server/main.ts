@@ -93,6 +93,8 @@ function writeFatal(log: NodeLog, message: string, fields: Note["fields"]): void
 
 async function run(config: ServerConfig, log: NodeLog, start: StartServer): Promise<void> {
   dieLoudly(log);
+  const { promise: asked, resolve: end } = Promise.withResolvers<EndSignal | "removed">();
+  firstSignal(end);
   const turnSeconds = new Histogram(turnBounds);
   const turn = createNodeTurn(turnSeconds);
   const clock = createNodeClock(turn);
@@ -109,8 +111,10 @@ async function run(config: ServerConfig, log: NodeLog, start: StartServer): Prom
     ready: () => {
       notifySystemd("--ready", log);
     },
+    removed: () => {
+      end("removed");
+    },
   };
-  const asked = firstSignal();
   let server: RunningServer;
   try {
     server = await start(config, io);
@@ -121,10 +125,13 @@ async function run(config: ServerConfig, log: NodeLog, start: StartServer): Prom
     log.fatal("discovery failed", { error });
   }
   const signal = await asked;
-  log.info("received signal; shutting down", { signal: signalText[signal] });
+  if (signal !== "removed") {
+    log.info("received signal; shutting down", { signal: signalText[signal] });
+  }
   notifySystemd("--stopping", log);
   await server.close();
   await log.close();
+  if (signal === "removed") process.exit(0);
   if (process.pid === 1) process.exit(0); // the kernel does not let signals end the first process
   // Ends by the signal that was sent, so that whoever sent it sees it.
   process.removeAllListeners(signal);
@@ -139,14 +146,12 @@ const signalText: Readonly<Record<EndSignal, string>> = {
 };
 
 /** The first signal ends cleanly; the same one again, while closing, ends at once. */
-function firstSignal(): Promise<EndSignal> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.once(signal, () => {
-        resolve(signal);
-      });
-    }
-  });
+function firstSignal(end: (signal: EndSignal) => void): void {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      end(signal);
+    });
+  }
 }
 
 /** A bug must not leave a half-working member behind: say it and end. */

@@ -14,12 +14,14 @@ import {
 } from "./metrics/names.ts";
 import { registerProcessMetrics, type ProcessStats } from "./metrics/process-metrics.ts";
 import type { Node } from "./node.ts";
+import { createPeerMetrics } from "./peer/peer-metrics.ts";
 import type { State } from "./state.ts";
 
 export class MemberMetrics {
   readonly registry = new MetricRegistry();
   readonly server = createServerMetrics(this.registry);
   readonly disk = createDiskMetrics(this.registry);
+  readonly peers = createPeerMetrics(this.registry);
   readonly #mvcc = createMvccMetrics(this.registry);
 
   constructor(config: ServerConfig, stats: ProcessStats, turnSeconds: Histogram) {

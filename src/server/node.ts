@@ -59,6 +59,8 @@ export interface NodeOptions {
   readonly leaderChanged?: (state: SoftState, term: number) => void;
   /** Sends to other members or drops, without blocking. */
   readonly send?: (messages: readonly Message[]) => void;
+  /** Index of the oldest snapshot on its way to another member; Infinity if there is none. */
+  readonly oldestViewIndex?: () => number;
   /** Puts the prepared state of this snapshot in the place of the present one. */
   readonly installSnapshot?: (metadata: SnapshotMetadata, done: () => void) => void;
   /** The member cannot go on and must end (N4). Called once. */
@@ -195,6 +197,13 @@ export class Node {
   transferLeader(to: RaftId): void {
     if (this.#isStopped) return;
     this.#raft.transferLeadership(to);
+    this.#schedule();
+  }
+
+  /** Lets the election timer run forward. */
+  advance(ticks: number): void {
+    if (this.#isStopped || this.isLeader) return;
+    for (let tick = 0; tick < ticks; tick++) this.#raft.tick();
     this.#schedule();
   }
 
@@ -421,7 +430,8 @@ export class Node {
     this.gate.appliedTo(applied);
     if (applied - this.#trimmedAt < nodeLimits.trimEntries) return;
     this.#trimmedAt = applied;
-    this.#storage.trim(applied);
+    // Who gets a snapshot goes on with the entries behind it.
+    this.#storage.trim(Math.min(applied, this.#options.oldestViewIndex?.() ?? applied));
   }
 
   #leaderChanged(state: SoftState): void {

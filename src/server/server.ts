@@ -1,19 +1,27 @@
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
+import { must } from "../base/assert.ts";
 import { nodeChecksum } from "../io/node-checksum.ts";
 import { nodeDirectory } from "../io/node-directory.ts";
 import { createNodeDisk } from "../io/node-disk.ts";
 import { createHttpGet } from "../io/node-http-get.ts";
 import { nodeImageFile } from "../io/node-image-file.ts";
 import { lockFile } from "../io/node-lock.ts";
-import { openLmdbBackend } from "./backend/lmdb.ts";
 import type { Backend } from "./backend/backend.ts";
+import { clearPrepared } from "./backend/lmdb-prepared.ts";
 import { bootstrap, firstMembers, type BootstrapPlan } from "./bootstrap.ts";
 import { Ports } from "./client-port.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { ServerCore } from "./core.ts";
 import { openDataDir, type DataDir } from "./data-dir.ts";
+import { endRemovedMember } from "./member/removal.ts";
 import { MemberMetrics } from "./member-metrics.ts";
 import { measureBackend, measureDisk } from "./metrics/measured.ts";
+import { closeBackend, openBackend } from "./open-backend.ts";
+import { listenPeers } from "./peer/listener.ts";
+import { createPeerTransport } from "./peer/live-transport.ts";
+import type { LivePeerTransport, PeerListener } from "./peer/peer-options.ts";
+import type { PeerEvents, PeerTransport } from "./peer/peer-port.ts";
 import type { RunningServer, ServerIo, StartServer } from "./start.ts";
 
 /** The composition root: gives the core its adapters and listeners, and ends them in order. */
@@ -42,6 +50,9 @@ class MemberServer implements RunningServer {
   #backend: Backend | null = null;
   #core: ServerCore | null = null;
   #ports: Ports | null = null;
+  #transport: LivePeerTransport | null = null;
+  #peers: PeerListener | null = null;
+  #isRemoved = false;
 
   constructor(config: ServerConfig, io: ServerIo) {
     this.#config = config;
@@ -51,7 +62,7 @@ class MemberServer implements RunningServer {
 
   async start(): Promise<void> {
     const config = this.#config;
-    const { clock, turn, log } = this.#io;
+    const { clock, turn, log, random } = this.#io;
     const directory = openDataDir({
       ...{ path: config.dataDir, log, files: nodeDirectory, lock: lockFile },
     });
@@ -59,12 +70,17 @@ class MemberServer implements RunningServer {
     const plan = await this.#plan(directory);
     // Before anything else is written: who this member is, for good.
     if (directory.identity === null) directory.saveIdentity(plan);
-    const lmdb = openLmdbBackend({ directory: directory.backendPath, turn });
+    const walDirectory = config.walDir || directory.walPath;
+    const lmdb = await openBackend({
+      ...{ directory, walDirectory, clock, turn, random },
+      identity: plan,
+    });
     const backend = measureBackend(lmdb, clock, this.#metrics.disk);
     this.#backend = backend;
     const core = await this.#openCore(directory, plan, backend);
     this.#core = core;
     this.#ports = new Ports({ config, io: this.#io, core, backend, metrics: this.#metrics });
+    this.#peers = await this.#listenPeers(core);
     await new Promise<void>((resolve) => {
       core.start(resolve);
     });
@@ -78,6 +94,7 @@ class MemberServer implements RunningServer {
     const { name, dataDir } = this.#config;
     this.#io.log.info("closing etcd server", { name, "data-dir": dataDir });
     try {
+      await this.#handOver();
       await this.#ports?.close(closeGraceMs);
       await this.#closeCore();
     } finally {
@@ -86,19 +103,59 @@ class MemberServer implements RunningServer {
     this.#io.log.info("closed etcd server", { name, "data-dir": dataDir });
   }
 
+  /** Clients are served until another member leads, or none can. */
+  #handOver(): Promise<void> {
+    const core = this.#core;
+    return new Promise((resolve) => {
+      if (core === null) resolve();
+      else core.life.transfers.handOver(resolve);
+    });
+  }
+
+  #listenPeers(core: ServerCore): Promise<PeerListener> {
+    const { clock, log } = this.#io;
+    return new Promise((resolve, reject) => {
+      listenPeers(
+        {
+          ...{ clock, log, inbound: must(this.#transport).inbound },
+          urls: this.#config.listenPeerUrls.map((url) => url.text),
+          services: core.life.peerServices,
+        },
+        (error, listener) => {
+          if (listener === null) reject(error ?? new Error("Cannot listen for peers"));
+          else resolve(listener);
+        },
+      );
+    });
+  }
+
+  #connect(plan: BootstrapPlan, events: PeerEvents): PeerTransport {
+    const { clock, turn, log } = this.#io;
+    const config = this.#config;
+    const transport = createPeerTransport({
+      ...{ clock, turn, log, events, metrics: this.#metrics.peers },
+      identity: {
+        localId: plan.memberId,
+        clusterId: plan.clusterId,
+        peerUrls: config.initialAdvertisePeerUrls.map((url) => url.text),
+      },
+      heartbeatIntervalMs: config.heartbeatIntervalMs,
+    });
+    this.#transport = transport;
+    return transport;
+  }
+
   async #closeCore(): Promise<void> {
-    const [core, backend] = [this.#core, this.#backend];
+    const [core, backend, peers] = [this.#core, this.#backend, this.#peers];
     if (core !== null)
       await new Promise<void>((resolve) => {
         core.stop(resolve);
       });
-    if (backend !== null)
-      await new Promise<void>((resolve, reject) => {
-        backend.close((error) => {
-          if (error === null) resolve();
-          else reject(error);
-        });
+    if (peers !== null)
+      await new Promise<void>((resolve) => {
+        peers.close(resolve);
       });
+    if (backend !== null) await closeBackend(backend);
   }
 
   #plan(directory: DataDir): Promise<BootstrapPlan> {
@@ -138,6 +195,13 @@ class MemberServer implements RunningServer {
           imageFile: nodeImageFile(directory.indexImagePath),
           metrics: this.#metrics,
           newMembers: () => firstMembers(config, sha1),
+          remotes: plan.peers,
+          connect: (events) => this.#connect(plan, events),
+          preparedPath: directory.preparedPath,
+          removePrepared: () => {
+            clearPrepared(dirname(directory.preparedPath));
+          },
+          removed: this.#removed,
           fatal: this.#fatal,
         },
         (error, core) => {
@@ -147,6 +211,12 @@ class MemberServer implements RunningServer {
       );
     });
   }
+
+  readonly #removed = (): void => {
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
+    endRemovedMember(this.#io, this.#io.removed);
+  };
 
   readonly #fatal = (error: Error): void => {
     this.#io.log.fatal("the member cannot go on", { error: error.message });

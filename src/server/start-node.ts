@@ -20,6 +20,9 @@ export interface StartNodeOptions extends NodeOptions {
   readonly walDirectory: string;
   readonly clusterId: bigint;
   readonly memberId: bigint;
+  /** Index of the newest state that could be sent as a snapshot. */
+  readonly snapshotIndex?: () => number;
+  readonly preVote?: boolean;
   /** Election timeout in ticks, as configured. */
   readonly electionTicks: number;
   /**
@@ -156,7 +159,10 @@ function build(
   const storage = createStorage(opened, applied, limits);
   const { term, vote, commit } = opened.hardState;
   const raft = new RawNode(
-    { ...raftDefaults, id: memberId, electionTicks, random: options.random.fork("raft") },
+    {
+      ...{ ...raftDefaults, id: memberId, electionTicks, preVote: options.preVote ?? true },
+      random: options.random.fork("raft"),
+    },
     {
       storage,
       hardState: { term, vote, commit: Math.max(commit, applied.index) },
@@ -165,7 +171,19 @@ function build(
     },
   );
   const isNew = opened.lastIndex === 0 && term === 0;
-  if (isNew) raft.bootstrap(options.bootstrap());
+  const first = isNew ? options.bootstrap() : [];
+  if (first.length > 0) raft.bootstrap(first);
+  const { snapshotIndex } = options;
+  if (snapshotIndex !== undefined) {
+    storage.provideSnapshots(() => {
+      const index = snapshotIndex();
+      const snapshotTerm = storage.term(index);
+      // The file that is sent says for itself what it holds; this is what raft counts with.
+      return snapshotTerm === null
+        ? null
+        : { index, term: snapshotTerm, confState: raft.confState };
+    });
+  }
   const timeoutMs = requestTimeoutMs + 2 * electionTicks * tickMs;
   const proposals = new Proposals({
     memberId,
@@ -191,11 +209,14 @@ function createStorage(
   applied: { index: number; term: number },
   limits: MemoryStorageLimits,
 ): MemoryStorage {
-  const { entries } = opened;
+  const { entries, base } = opened;
   const first = entries[0]?.index ?? opened.lastIndex + 1;
   if (first === 1) return filled(new MemoryStorage(0, 0, limits), entries);
   if (first === applied.index + 1) {
     return filled(new MemoryStorage(applied.index, applied.term, limits), entries);
+  }
+  if (first === (base?.index ?? NaN) + 1) {
+    return filled(new MemoryStorage(base!.index, base!.term, limits), entries);
   }
   // The term before the first entry is nowhere on disk, so the first entry serves as the base.
   return filled(new MemoryStorage(first, entries[0]!.term, limits), entries.slice(1));

@@ -17,6 +17,8 @@ export interface ServerIo {
   readonly overlayBytesMax: number;
   /** Called once, when clients are served. */
   readonly ready: () => void;
+  /** Called once, when this member was removed from its cluster: it is to be closed. */
+  readonly removed: () => void;
 }
 
 export interface RunningServer {

@@ -1,0 +1,45 @@
+/**
+ * A crash between the two steps of installing a snapshot leaves a log that begins behind the
+ * snapshot, and a backend from before it. Then the prepared environment takes the backend's place.
+ */
+
+import type { Checksum, Disk, Done, Random } from "../base/ports.ts";
+import { openWal } from "./wal/open.ts";
+
+export interface FinishInstallOptions {
+  readonly disk: Disk;
+  readonly checksum: Checksum;
+  readonly random: Random;
+  readonly walDirectory: string;
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  readonly now: () => number;
+}
+
+/** Whether the log says that a snapshot newer than the backend's `appliedIndex` was taken over. */
+export function isInstallUnfinished(
+  options: FinishInstallOptions,
+  appliedIndex: number,
+  done: Done<boolean>,
+): void {
+  const nothing = (): void => undefined;
+  openWal(
+    {
+      ...options,
+      directory: options.walDirectory,
+      keepFrom: Infinity,
+      durable: nothing,
+      failed: nothing,
+    },
+    (error, opened) => {
+      if (error !== null) {
+        done(error, false);
+        return;
+      }
+      const isUnfinished = opened.base !== null && opened.base.index > appliedIndex;
+      opened.wal.close(() => {
+        done(null, isUnfinished);
+      });
+    },
+  );
+}
