@@ -27,6 +27,11 @@ export interface Turn {
    * turn.
    */
   atEnd(run: () => void): void;
+  /**
+   * Runs in the current turn once nothing given to atEnd is left: outputs are flushed here, so that
+   * all that a turn writes leaves at once. Work it registers runs in the same turn, too.
+   */
+  atFlush(run: () => void): void;
   /** Runs in the next turn, after pending input was read: how long work yields between slices. */
   next(run: () => void): void;
 }

@@ -152,7 +152,7 @@ export class Outbound {
     if (this.touched || this.over) return;
     this.touched = true;
     if (this.flushing) return; // goes on in the next turn: a turn's bounds are for all of it
-    this.turn.atEnd(this.flushRun);
+    this.turn.atFlush(this.flushRun);
   }
 
   /** Ends the output behind everything written so far; queued DATA is not waited for. */

@@ -17,6 +17,24 @@ test("atEnd runs everything of a turn in order, what is added meanwhile too", as
   assert.deepEqual(seen, ["now", "a", "b", "c"]);
 });
 
+test("atFlush runs once, after all that the turn's end brought, and may bring more", async () => {
+  const turn = createNodeTurn();
+  const seen: string[] = [];
+  turn.atFlush(() => {
+    seen.push("flush 1");
+    turn.atEnd(() => {
+      seen.push("c");
+      turn.atFlush(() => seen.push("flush 2"));
+    });
+  });
+  turn.atEnd(() => {
+    seen.push("a");
+    turn.atEnd(() => seen.push("b"));
+  });
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  assert.deepEqual(seen, ["a", "b", "flush 1", "c", "flush 2"]);
+});
+
 test("next comes after the end of the turn it was asked in, one turn per step", async () => {
   const turn = createNodeTurn();
   const seen: string[] = [];

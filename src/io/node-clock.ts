@@ -25,12 +25,14 @@ export function createNodeClock(turn: { begin(): void } | null = null): Clock {
 /**
  * TU1  Everything given to atEnd in a turn runs in that turn, in order of registration, also what
  *      is registered while it runs.
+ *      What is given to atFlush runs when nothing of that is left.
  * TU2  What is given to next runs after the loop has polled for input once more.
  * TU3  A turn is measured from its first timer or piece of work to its end: what came before is the
  *      first input's reading.
  */
 class NodeTurn implements Turn {
   #atEnd: (() => void)[] = [];
+  #atFlush: (() => void)[] = [];
   /** Registered before this turn's check phase: their poll is still to come. */
   #next: (() => void)[] = [];
   /** Run as the first thing of the next check phase. */
@@ -57,6 +59,11 @@ class NodeTurn implements Turn {
     this.#schedule();
   }
 
+  atFlush(run: () => void): void {
+    this.#atFlush.push(run);
+    this.#schedule();
+  }
+
   next(run: () => void): void {
     (this.#isRunning ? this.#due : this.#next).push(run);
     this.#schedule();
@@ -77,12 +84,24 @@ class NodeTurn implements Turn {
     this.#isRunning = true;
     try {
       for (const run of due) run();
-      for (let i = 0; i < this.#atEnd.length; i++) this.#atEnd[i]!(); // grows while it runs: TU1
+      this.#runEnd();
     } finally {
       this.#atEnd = [];
+      this.#atFlush = [];
       this.#isRunning = false;
       this.#seconds?.observe((performance.now() - this.#startedAt) / 1000); // TU3
       if (this.#due.length > 0) this.#schedule();
+    }
+  }
+
+  /** TU1: both lists grow while they run. */
+  #runEnd(): void {
+    let ended = 0;
+    let flushed = 0;
+    for (;;) {
+      while (ended < this.#atEnd.length) this.#atEnd[ended++]!();
+      if (flushed === this.#atFlush.length) return;
+      this.#atFlush[flushed++]!();
     }
   }
 }

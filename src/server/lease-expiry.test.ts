@@ -18,7 +18,11 @@ class World {
   readonly expiry = new LeaseExpiry({
     node: this.node,
     proposer: { proposeNow: (_field, body) => this.revoked.push(decodeLeaseIdRequest(body).id) },
-    turn: { atEnd: (run) => this.#atEnd.push(run), next: (run) => this.#atEnd.push(run) },
+    turn: {
+      atEnd: (run) => this.#atEnd.push(run),
+      atFlush: (run) => this.#atEnd.push(run),
+      next: (run) => this.#atEnd.push(run),
+    },
   });
 
   endTurn(): void {

@@ -55,6 +55,7 @@ export class SimWorld {
   private time = 0;
   private readonly timers: { at: number; run: (() => void) | null }[] = [];
   private ends: (() => void)[] = [];
+  private flushes: (() => void)[] = [];
   private nexts: (() => void)[] = [];
   readonly clock: Clock = {
     now: () => this.time,
@@ -73,6 +74,9 @@ export class SimWorld {
     atEnd: (run) => {
       this.ends.push(run);
     },
+    atFlush: (run) => {
+      this.flushes.push(run);
+    },
     next: (run) => {
       this.nexts.push(run);
     },
@@ -84,18 +88,27 @@ export class SimWorld {
     this.server = new GrpcServer({ methods, http: echoHttp, limits: this.limits, clock, turn });
   }
 
+  private get hasWork(): boolean {
+    return this.ends.length > 0 || this.flushes.length > 0 || this.nexts.length > 0;
+  }
+
   /** One event-loop turn: everything registered for its end, in order. */
   runTurn(): void {
     const next = this.nexts;
     this.nexts = [];
     for (const run of next) run();
-    for (let i = 0; i < this.ends.length; i++) this.ends[i]!();
+    for (let ended = 0, flushed = 0; ;) {
+      while (ended < this.ends.length) this.ends[ended++]!();
+      if (flushed === this.flushes.length) break;
+      this.flushes[flushed++]!();
+    }
     this.ends = [];
+    this.flushes = [];
   }
 
   /** Turns until nothing is left to do; `most` bounds a loop that never ends. */
   settle(most = 1000): void {
-    for (let i = 0; i < most && (this.ends.length > 0 || this.nexts.length > 0); i++) {
+    for (let i = 0; i < most && this.hasWork; i++) {
       this.runTurn();
     }
   }

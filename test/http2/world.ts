@@ -19,19 +19,31 @@ export const realClock: Clock = {
 /** Runs what was registered at the end of the poll phase. */
 export function createRealTurn(): Turn {
   let waiting: (() => void)[] = [];
+  let flushes: (() => void)[] = [];
   let isSet = false;
   const runAll = (): void => {
     isSet = false;
-    for (let i = 0; i < waiting.length; i++) waiting[i]!();
+    for (let ended = 0, flushed = 0; ;) {
+      while (ended < waiting.length) waiting[ended++]!();
+      if (flushed === flushes.length) break;
+      flushes[flushed++]!();
+    }
     waiting = [];
+    flushes = [];
+  };
+  const schedule = (): void => {
+    if (isSet) return;
+    isSet = true;
+    setImmediate(runAll);
   };
   return {
     atEnd: (run) => {
       waiting.push(run);
-      if (!isSet) {
-        isSet = true;
-        setImmediate(runAll);
-      }
+      schedule();
+    },
+    atFlush: (run) => {
+      flushes.push(run);
+      schedule();
     },
     next: (run) => {
       setImmediate(run);

@@ -41,6 +41,9 @@ export class Hand implements Clock, Turn {
   atEnd(run: () => void): void {
     this.#next.push(run);
   }
+  atFlush(run: () => void): void {
+    this.#next.push(run);
+  }
   next(run: () => void): void {
     this.#next.push(run);
   }

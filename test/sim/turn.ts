@@ -6,6 +6,7 @@ export function createLife(scheduler: Scheduler): { life: Life; turn: Turn } {
   let ending: (() => void)[] = [];
   const life: Life = {
     isAlive: true,
+    wakesAt: 0,
     endTurn(): void {
       for (let i = 0; i < ending.length; i++) ending[i]!(); // grows while it runs
       ending = [];
@@ -13,6 +14,9 @@ export function createLife(scheduler: Scheduler): { life: Life; turn: Turn } {
   };
   const turn: Turn = {
     atEnd(run): void {
+      ending.push(run);
+    },
+    atFlush(run): void {
       ending.push(run);
     },
     next(run): void {

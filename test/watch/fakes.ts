@@ -58,6 +58,10 @@ export class FakeTurn implements Turn {
     this.ends.push(run);
   }
 
+  atFlush(run: () => void): void {
+    this.ends.push(run);
+  }
+
   next(run: () => void): void {
     this.nexts.push(run);
   }
