@@ -7,7 +7,7 @@ import type { ConfState, RaftId } from "./types.ts";
 // CC4  Outside a joint state votersOutgoing and learnersNext are empty and autoLeave is false.
 // CC5  Ids are in ascending order, so equal configurations have equal bytes.
 
-/** etcd's raftpb.ConfChangeTransition. */
+/** etcd's raftpb.ConfChangeTransition. @forTests */
 export const ConfChangeTransition = { auto: 0, jointImplicit: 1, jointExplicit: 2 } as const;
 export type ConfChangeTransition = (typeof ConfChangeTransition)[keyof typeof ConfChangeTransition];
 
@@ -57,12 +57,12 @@ export const emptyConfState: ConfState = {
 };
 
 /** Whether the change ends a joint state; else it makes a simple change or begins a joint one. */
-export function leavesJoint(change: ConfChangeV2): boolean {
+function leavesJoint(change: ConfChangeV2): boolean {
   return change.transition === ConfChangeTransition.auto && change.changes.length === 0;
 }
 
 /** Whether the change begins a joint state: asked for, or needed for several changes at once. */
-export function entersJoint(change: ConfChangeV2): boolean {
+function entersJoint(change: ConfChangeV2): boolean {
   return change.transition !== ConfChangeTransition.auto || change.changes.length > 1;
 }
 

@@ -8,8 +8,8 @@ import type { RaftId } from "./types.ts";
 // EL2  While a leader is heard, votes are neither given nor is their term taken over: a member that
 //      was cut off or removed cannot disturb the others. A hand-over of leadership may.
 // EL3  A pre-vote promises nothing and changes nothing.
-// EL4  Votes are asked for when our term, our own vote and our log are synced. Sent earlier, a crash
-//      could bring us back with less than the voters were told, to lead the same term once more.
+// EL4  Votes are asked for when our term, our own vote and our log are synced. Asked earlier, a
+//      crash could bring us back with less than the voters were told, to lead the same term again.
 
 /** The context of votes asked for on behalf of the leader, as raft v3 has it. */
 const transferContext = new TextEncoder().encode("CampaignTransfer");

@@ -5,7 +5,8 @@ import { Inflights } from "./inflights.ts";
 // P2  match never goes back: it is what the follower has synced.
 // P3  Messages are counted as under way in replicate only; a change of state forgets them.
 // P4  pendingSnapshot is 0 outside snapshot; in snapshot next is the index behind it.
-// P5  sentCommit < next: a follower cannot commit what was not sent to it.
+// P5  sentCommit is not above what the messages sent so far let the follower commit: it is below
+//     next, except in probe, where next stays while a probe is under way.
 
 /**
  * - probe: where the follower's log agrees is not known; one append at a time, next stays.
@@ -132,7 +133,7 @@ export class Progress {
 
   /** A message with this commit index left. */
   sentCommit(commit: number): void {
-    this.#sentCommit = Math.min(commit, this.#next - 1); // P5
+    this.#sentCommit = this.#state === "probe" ? commit : Math.min(commit, this.#next - 1); // P5
   }
 
   /** The member acknowledged entries up to `index`. False: that was known. */
