@@ -9,6 +9,7 @@ import { buildPrograms, type Programs } from "./build.ts";
 import { runCommand } from "./command.ts";
 import { compareEtcdctl } from "./etcdctl.ts";
 import { compareHttp } from "./http.ts";
+import { comparePeers } from "./peers.ts";
 import { Report } from "./report.ts";
 import { compareScenarios } from "./scenarios.ts";
 import { quorateProgram, startServer, type Server } from "./servers.ts";
@@ -21,7 +22,10 @@ const otherSuiteTimeoutMs = 10 * 60_000;
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: "string", default: "scenarios,random,etcdctl,http,snapshots,tours,h2spec,kill" },
+    only: {
+      type: "string",
+      default: "scenarios,random,etcdctl,http,peers,snapshots,tours,h2spec,kill",
+    },
     n: { type: "string", default: randomRequestsDefault },
     seed: { type: "string", default: "1" },
     self: { type: "boolean", default: false },
@@ -87,6 +91,7 @@ async function main(): Promise<number> {
     random: () => withPair(programs, (pair) => compareRandom(report, programs, pair)),
     etcdctl: () => withPair(programs, (pair) => compareEtcdctl(report, programs, pair)),
     http: () => withPair(programs, (pair) => compareHttp(report, pair)),
+    peers: () => comparePeers(report, programs),
     snapshots: () => withPair(programs, (pair) => compareSnapshots(report, programs, pair)),
     tours: () => withPair(programs, (pair) => runTours(report, pair)),
     h2spec: () => runOther(report, "h2spec", "../http2/h2spec.ts"),

@@ -37,6 +37,8 @@ export interface Server {
   readonly label: string;
   /** host:port of the client URL. */
   readonly endpoint: string;
+  /** host:port of the peer URL. */
+  readonly peerEndpoint: string;
   readonly folder: string;
   readonly pid: number;
   /** Milliseconds from start to the first healthy answer. */
@@ -86,6 +88,7 @@ async function healthy(endpoint: string): Promise<boolean> {
 class RunningServer implements Server {
   readonly label: string;
   readonly endpoint: string;
+  readonly peerEndpoint: string;
   readonly folder: string;
   readyMs = 0;
   readonly #options: ServerOptions;
@@ -96,12 +99,13 @@ class RunningServer implements Server {
     this.#options = options;
     this.label = options.label;
     this.endpoint = `127.0.0.1:${clientPort}`;
+    this.peerEndpoint = `127.0.0.1:${peerPort}`;
     this.folder = mkdtempSync(join(tmpdir(), `quorate-${options.label}-`));
     this.#args = [
       ...["--name", "n1", "--data-dir", join(this.folder, "data")],
       ...["--listen-client-urls", `http://${this.endpoint}`],
       ...["--advertise-client-urls", advertisedClientUrl],
-      ...["--listen-peer-urls", `http://127.0.0.1:${peerPort}`],
+      ...["--listen-peer-urls", `http://${this.peerEndpoint}`],
       ...["--initial-advertise-peer-urls", advertisedPeerUrl],
       ...["--initial-cluster", `n1=${advertisedPeerUrl}`],
       ...(options.flags ?? []),

@@ -103,6 +103,7 @@ export interface MemberOptions {
   readonly limits?: Partial<PeerLimits>;
   readonly services?: readonly PeerService[];
   readonly heartbeatIntervalMs?: number;
+  readonly listenUrl?: string;
 }
 
 function testLogger(seen: Seen): Logger {
@@ -136,7 +137,7 @@ export async function startMember(id: RaftId, options: MemberOptions = {}): Prom
   });
   const listener = await new Promise<PeerListener>((resolve, reject) => {
     const services = options.services ?? [];
-    const urls = ["http://127.0.0.1:0"];
+    const urls = [options.listenUrl ?? "http://127.0.0.1:0"];
     listenPeers({ urls, inbound: transport.inbound, services, clock, log }, (error, opened) => {
       if (opened === null) reject(error ?? new Error("not opened"));
       else resolve(opened);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { append, blank, connect, entry, established, startMember, type TestMember } from "./rig.ts";
+import { append, blank, connect, entry, startMember, type TestMember } from "./rig.ts";
 
 async function withMembers(
   members: readonly TestMember[],

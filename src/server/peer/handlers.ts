@@ -3,10 +3,10 @@
  * listener gives it requests and carries its answers.
  */
 import type { Logger } from "../../base/log.ts";
-import { utf8 } from "../../base/bytes.ts";
+import { emptyBytes, utf8 } from "../../base/bytes.ts";
 import type { Clock } from "../../base/ports.ts";
 import { etcdVersion } from "../../base/version.ts";
-import { checkMessage, isSnapshot, type MessageRefusal } from "./message-check.ts";
+import { checkMessage, isSnapshot } from "./message-check.ts";
 import { readMessage } from "./message-frames.ts";
 import { checkSender, clusterIdMismatch, hex, parseHexId } from "./peer-headers.ts";
 import type { PeerInbound, StreamHold, StreamKind, StreamSink } from "./peer-options.ts";
@@ -119,24 +119,26 @@ function onPipeline(deps: HandlerDeps, exchange: PeerExchange): void {
       return;
     }
     const refusal = step(deps, exchange, body, sender);
-    if (refusal === null) exchange.answer({ status: 204, headers, body: new Uint8Array(0) });
+    if (refusal === null) exchange.answer({ status: 204, headers, body: emptyBytes });
     else exchange.answer(plain(refusal.status, refusal.text, headers));
   });
 }
 
-/** Gives raft the message, or says why not. */
+/** Gives raft the message, or says what to answer instead. */
 function step(
   deps: HandlerDeps,
   exchange: PeerExchange,
   body: Uint8Array,
   sender: bigint | null,
-): MessageRefusal | null {
+): { readonly status: number; readonly text: string } | null {
   const { inbound, log } = deps;
   try {
     const message = readMessage(body);
     inbound.metrics.receivedBytes.with(hex(message.from)).value += body.length;
     const refusal = checkMessage(message, sender, inbound, log);
-    if (refusal !== null) return refusal;
+    if (refusal?.isSilent === true) return null;
+    // Never 403: a member that is told so takes itself for removed.
+    if (refusal !== null) return { status: 500, text: "error processing raft message" };
     if (isSnapshot(message)) return { status: 400, text: "wrong raft message type" };
     inbound.events.receive(message);
     return null;
@@ -234,7 +236,7 @@ function onSnapshot(deps: HandlerDeps, exchange: PeerExchange): void {
   }
   const sender = learnRemote(deps, exchange);
   receiveSnapshot(deps, exchange, sender, (status, text) => {
-    if (status === 204) exchange.answer({ status, headers, body: new Uint8Array(0) });
+    if (status === 204) exchange.answer({ status, headers, body: emptyBytes });
     else exchange.answer(plain(status, text, headers));
   });
 }

@@ -11,12 +11,13 @@ import type { PeerInbound } from "./peer-options.ts";
 import type { Logger } from "../../base/log.ts";
 
 export interface MessageRefusal {
-  readonly status: 400 | 403 | 412;
-  readonly text: string;
+  readonly reason: string;
+  /** Dropped without a word to the sender. */
+  readonly isSilent: boolean;
 }
 
 /**
- * Null when raft may have it; else what to answer, logged already.
+ * Null when raft may have it; else why not, logged already.
  *
  * @param sender the peer at the other end, if it is known
  * @throws FrameError for an append whose entries do not follow each other
@@ -34,18 +35,18 @@ export function checkMessage(
       ...local,
       "removed-member-id": hex(from),
     });
-    return { status: 403, text: "cannot process message from removed member" };
+    return { reason: "cannot process message from removed member", isSilent: false };
   }
   if (to !== identity.localId) {
     log.warn("rejected Raft message to mismatch member", {
       ...local,
       "mismatch-member-id": hex(to),
     });
-    return { status: 403, text: "cannot process message to mismatch member" };
+    return { reason: "cannot process message to mismatch member", isSilent: false };
   }
   if (!mayTravel(type)) {
     log.warn("rejected local Raft message", { ...local, "message-type": messageTypeName(type) });
-    return { status: 400, text: "error processing raft message" };
+    return { reason: "local message", isSilent: true };
   }
   const isOther = from === identity.localId || (sender !== null && from !== sender);
   if (isOther && !isForwarded(type)) {
@@ -54,8 +55,7 @@ export function checkMessage(
       "mismatch-member-id": hex(from),
       "remote-peer-id": sender === null ? "" : hex(sender),
     });
-    // Not 403: a member that is told so takes itself for removed.
-    return { status: 412, text: "from field mismatch" };
+    return { reason: "cannot process message from mismatch member", isSilent: false };
   }
   checkEntries(message);
   return null;

@@ -107,6 +107,11 @@ export class MessageDecoder implements StreamDecoder {
     return readMessage(bytes);
   }
 
+  /** Bytes that came and were not taken. */
+  get waitingBytes(): number {
+    return this.#queue.length;
+  }
+
   /** What came behind the messages taken: of a snapshot request, the database file's first bytes. */
   takeRest(): Uint8Array {
     return this.#queue.take(this.#queue.length);

@@ -83,7 +83,7 @@ class Receiver {
     if (this.#isAnswered) return;
     const sink = this.#sink;
     if (sink === null) {
-      this.#undecodable("unexpected EOF");
+      this.#undecodable(this.#decoder.waitingBytes === 0 ? "EOF" : "unexpected EOF");
       return;
     }
     const { log } = this.#deps;
@@ -134,7 +134,7 @@ class Receiver {
     }
     const refusal = checkMessage(message, this.#sender, inbound, log);
     if (refusal !== null) {
-      this.#fail(refusal.status, refusal.text);
+      this.#fail(500, `failed to process raft message (${refusal.reason})`);
       return null;
     }
     log.info("receiving database snapshot", this.#about());
