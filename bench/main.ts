@@ -195,6 +195,8 @@ async function main(): Promise<void> {
     const cell = oneCell(options.quick);
     const load = { loadgen: programs.loadgen, seconds };
     await withPair(programs, async (pair) => {
+      const warmUp = { ...load, seconds: benchLimits.warmUpSeconds };
+      for (const server of [pair.etcd, pair.quorate]) await runLoad(server, cell, warmUp); // BEN2
       await compare(cellName(cell), cell.unit, pair, (server) => runLoad(server, cell, load));
     });
     return;
