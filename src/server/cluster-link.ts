@@ -112,7 +112,9 @@ export class ClusterLink implements PeerEvents, ClusterStatus {
   }
 
   matchOf(id: RaftId): number | null {
-    const found = this.#parts.node.progress().find((member) => member.id === id);
+    const { cluster, node } = this.#parts;
+    if (id === cluster.localId) return node.isLeader ? node.commitIndex : null;
+    const found = node.progress().find((member) => member.id === id);
     return found?.match ?? null;
   }
 

@@ -1,6 +1,6 @@
 /** Every gRPC method of a member, on top of its core. No sockets. */
 
-import { errNoLeader } from "../base/etcd-errors.ts";
+import { errNoLeader, errNotSupportedForLearner } from "../base/etcd-errors.ts";
 import { grpcCode } from "../base/grpc-code.ts";
 import type { Logger } from "../base/log.ts";
 import type { Clock, Random, Turn } from "../base/ports.ts";
@@ -12,11 +12,13 @@ import { createTxnState } from "./apply/txn.ts";
 import type { Backend } from "./backend/backend.ts";
 import type { ServerConfig } from "./config/config.ts";
 import type { ServerCore } from "./core.ts";
+import type { Cluster } from "./member/cluster.ts";
 import type { Node } from "./node.ts";
 import { Answers } from "./rpc/answers.ts";
 import { createClusterService } from "./rpc/cluster.ts";
 import { createHealthService } from "./rpc/health.ts";
 import { createKvService } from "./rpc/kv.ts";
+import { isServedByLearner } from "./rpc/learner.ts";
 import { createLeaseService } from "./rpc/lease.ts";
 import { createMaintenanceService } from "./rpc/maintenance.ts";
 import { createWatchService } from "./rpc/watch.ts";
@@ -33,9 +35,10 @@ export interface ServiceParts {
   readonly backend: Backend;
 }
 
-/** Malformed messages and `hasleader` are handled alike for all of them. */
+/** Malformed messages, learners and `hasleader` are handled alike for all of them. */
 export function createServices(parts: ServiceParts): GrpcMethod[] {
-  return createMethods(parts).map((method) => guarded(method, parts.core.node));
+  const { node, state } = parts.core;
+  return createMethods(parts).map((method) => guarded(method, node, state.cluster));
 }
 
 function createMethods(parts: ServiceParts): GrpcMethod[] {
@@ -74,7 +77,7 @@ function createMethods(parts: ServiceParts): GrpcMethod[] {
   ];
 }
 
-function guarded(method: GrpcMethod, node: Node): GrpcMethod {
+function guarded(method: GrpcMethod, node: Node, cluster: Cluster): GrpcMethod {
   const isStream = method.clientStreaming || method.serverStreaming;
   // grpc-go words the same failure differently for streams.
   const prefix = isStream
@@ -88,12 +91,12 @@ function guarded(method: GrpcMethod, node: Node): GrpcMethod {
   return {
     ...method,
     message(call, bytes) {
-      if (node.leader === 0n && call.metadata("hasleader") === "true") {
-        refuse(call, errNoLeader.code, errNoLeader.message);
-        return;
-      }
       try {
-        method.message(call, bytes);
+        if (cluster.isLocalLearner && !isServedByLearner(method.path, bytes)) {
+          refuse(call, errNotSupportedForLearner.code, errNotSupportedForLearner.message);
+        } else if (node.leader === 0n && call.metadata("hasleader") === "true") {
+          refuse(call, errNoLeader.code, errNoLeader.message);
+        } else method.message(call, bytes);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
         refuse(call, grpcCode.internal, `${prefix}: ${error.message}`);

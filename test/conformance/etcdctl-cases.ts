@@ -22,7 +22,10 @@ const runAll = (lines: string): CtlCase[] =>
     .map((l) => run(l.trim()));
 
 const formats = ["simple", "json", "fields", "protobuf", "table"] as const;
-/** `LEASE` in an argument is the newest lease of the server the command goes to. */
+/**
+ * `LEASE` in an argument is the newest lease of the server the command goes to, `MEMBER` the newest
+ * member added there, `LOCAL` that server itself.
+ */
 const inEachFormat = (line: string): CtlCase[] => formats.map((f) => run(`${line} -w ${f}`));
 
 const txnInput = `mod("foo") > "0"
@@ -208,11 +211,41 @@ const maintenance: CtlCase[] = [
   run("get '' --prefix -w json"),
 ];
 
+/** Changes of a cluster of one, and of the learner it gets. Nobody answers at these URLs. */
+const membership: CtlCase[] = runAll(`
+  member add m2
+  member add m2 --peer-urls=bad
+  member add m2 --peer-urls=http://127.0.0.1:1/path
+  member remove 1234
+  member remove zz
+  member remove LOCAL
+  member promote 1234
+  member promote LOCAL
+  member update 1234 --peer-urls=http://127.0.0.1:5
+  move-leader 1234
+  move-leader LOCAL
+  member add m2 --peer-urls=http://127.0.0.1:5999 --learner
+  member add m3 --peer-urls=http://127.0.0.1:5998 --learner
+  member add m3 --peer-urls=http://127.0.0.1:5999
+  member promote MEMBER
+  move-leader MEMBER
+  member update MEMBER --peer-urls=http://127.0.0.1:5997
+  member update LOCAL --peer-urls=http://127.0.0.1:5997
+  member remove MEMBER
+  member remove MEMBER
+  member promote MEMBER
+  member update MEMBER --peer-urls=http://127.0.0.1:5996
+  member list
+  member update LOCAL --peer-urls=http://127.0.0.1:5995
+  member list -w json
+`);
+
 export const ctlCases: readonly CtlCase[] = [
   ...seed,
   ...keyValue,
   ...txns,
   ...watches,
   ...maintenance,
-  ...leases, // last, since their random ids change the hash
+  ...leases, // after all that, since their random ids change the hash
+  ...membership,
 ];

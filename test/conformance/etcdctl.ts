@@ -1,7 +1,9 @@
 // etcdctl 3.7.1 against both servers: standard output, error text and exit code compared as text.
 //
 // CTL1  Blanked: times, sizes, raft positions, remaining seconds of a lease, the log lines of the
-//       client. Lease ids become `<lease>`, the endpoint becomes `<endpoint>`. Nothing else.
+//       client. Lease ids become `<lease>`, those of members added meanwhile `<member>`, the
+//       endpoint `<endpoint>`. Members in the hint for a new member's settings, whose order is that
+//       of their ids, are sorted. Nothing else.
 import type { Programs } from "./build.ts";
 import { runCommand } from "./command.ts";
 import { ctlCases, type CtlCase } from "./etcdctl-cases.ts";
@@ -9,11 +11,28 @@ import type { Report } from "./report.ts";
 import type { Server } from "./servers.ts";
 
 const caseTimeoutMs = 20_000;
+/** Both servers have the same peer URL, hence the same id. */
+const localMember = "b71f75320dc06a6c";
 
 /** One server and the leases granted on it so far. */
 interface Side {
   readonly server: Server;
   readonly leases: string[]; // hex, newest last
+  readonly members: string[]; // hex, newest last
+}
+
+/** The id of a member follows the second in which it was added. */
+function noteMember(side: Side, output: string): void {
+  const id = /Member +([0-9a-f]+) added/.exec(output)?.[1];
+  if (id !== undefined) side.members.push(id);
+}
+
+function blankMembers(side: Side, text: string): string {
+  let out = text;
+  for (const id of side.members) out = out.replaceAll(id, "<member>");
+  return out.replaceAll(/ETCD_INITIAL_CLUSTER="(.*)"/g, (_line, list: string) => {
+    return `ETCD_INITIAL_CLUSTER="${list.split(",").sort().join()}"`;
+  });
 }
 
 function noteLease(side: Side, output: string): void {
@@ -69,7 +88,9 @@ function blankTerm(text: string): string {
 function normalise(side: Side, c: CtlCase, text: string): string {
   if (c.args[1] === "grant") noteLease(side, text);
   let out = text.replaceAll(side.server.endpoint, "<endpoint>");
-  out = squeezeTable(blankTerm(blankTimes(blankLeases(side, out))));
+  if (c.args[1] === "add") noteMember(side, text);
+  out = blankMembers(side, blankLeases(side, out));
+  out = squeezeTable(blankTerm(blankTimes(out)));
   return c.isStatus === true ? blankStatus(out) : out;
 }
 
@@ -82,7 +103,12 @@ function withoutLogLines(stderr: string): string {
 }
 
 async function runCase(program: string, side: Side, c: CtlCase): Promise<string> {
-  const args = c.args.map((arg) => (arg === "LEASE" ? (side.leases.at(-1) ?? "0") : arg));
+  const placeholders: Readonly<Record<string, string | undefined>> = {
+    LEASE: side.leases.at(-1),
+    MEMBER: side.members.at(-1),
+    LOCAL: localMember,
+  };
+  const args = c.args.map((arg) => (arg in placeholders ? (placeholders[arg] ?? "0") : arg));
   const { endAt } = c;
   const result = await runCommand(program, args, {
     timeoutMs: caseTimeoutMs,
@@ -109,8 +135,8 @@ export async function compareEtcdctl(
   programs: Programs,
   pair: { readonly want: Server; readonly got: Server },
 ): Promise<void> {
-  const want: Side = { server: pair.want, leases: [] };
-  const got: Side = { server: pair.got, leases: [] };
+  const want: Side = { server: pair.want, leases: [], members: [] };
+  const got: Side = { server: pair.got, leases: [], members: [] };
   for (const c of ctlCases) {
     const [wanted, gotten] = await Promise.all([
       runCase(programs.etcdctl, want, c),

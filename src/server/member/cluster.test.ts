@@ -185,6 +185,18 @@ suite("etcd's known bugs in the membership", () => {
   });
 });
 
+test("the local member knows whether it is a learner, restarted or promoted", () => {
+  const { cluster, rows } = create();
+  cluster.apply(add(2n));
+  cluster.apply(addLearner(1n));
+  assert.equal(cluster.isLocalLearner, true);
+  const again = create(rows).cluster;
+  again.load(rows.view);
+  assert.equal(again.isLocalLearner, true);
+  again.apply(promote(1n));
+  assert.equal(again.isLocalLearner, false);
+});
+
 test("a version and a downgrade are loaded as they were set", () => {
   const { cluster, rows } = create();
   cluster.setVersion("3.7.0");

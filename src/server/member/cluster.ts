@@ -50,6 +50,8 @@ export interface DowngradeInfo {
   readonly isEnabled: boolean;
 }
 
+const noDowngrade: DowngradeInfo = { targetVersion: "", isEnabled: false };
+
 /** What the members agree on: who they are, and which version the cluster speaks. */
 export class Cluster {
   readonly id: bigint;
@@ -59,8 +61,9 @@ export class Cluster {
   readonly #log: Logger;
   readonly #members = new Map<bigint, Member>();
   readonly #removed = new Set<bigint>();
+  #isLocalLearner = false;
   #version = "";
-  #downgrade: DowngradeInfo = { targetVersion: "", isEnabled: false };
+  #downgrade: DowngradeInfo = noDowngrade;
   readonly #listeners: MembershipListener[] = [];
 
   constructor(
@@ -91,6 +94,7 @@ export class Cluster {
       else this.#members.set(member.id, member);
       return true;
     });
+    this.#isLocalLearner = this.#members.get(this.localId)?.isLearner ?? false;
     for (const id of zombies) {
       this.#log.warn("dropped the row of a removed member", { "member-id": id.toString(16) });
       this.#rows.delete("members", idKey(id)); // C2
@@ -98,7 +102,7 @@ export class Cluster {
     const version = view.get("cluster", clusterVersionKey);
     this.#version = version === null ? "" : text.decode(version);
     const downgrade = view.get("cluster", downgradeKey);
-    if (downgrade !== null) this.#downgrade = decodeDowngrade(text.decode(downgrade));
+    this.#downgrade = downgrade === null ? noDowngrade : decodeDowngrade(text.decode(downgrade));
     for (const member of this.members()) {
       this.#log.info("recovered/added member from store", {
         ...this.#ids(),
@@ -135,8 +139,9 @@ export class Cluster {
     return this.#removed.has(id);
   }
 
+  /** Asked with every request: a field, kept with each change. */
   get isLocalLearner(): boolean {
-    return this.#members.get(this.localId)?.isLearner ?? false;
+    return this.#isLocalLearner;
   }
 
   /** For example "3.7.0"; "" until agreed. */
@@ -297,6 +302,7 @@ export class Cluster {
 
   #store(member: Member): void {
     this.#members.set(member.id, member);
+    if (member.id === this.localId) this.#isLocalLearner = member.isLearner;
     this.#rows.put("members", idKey(member.id), utf8(encodeMember(member))); // C1
   }
 
