@@ -6,6 +6,7 @@
 import type { Logger } from "../base/log.ts";
 import type { Checksum, Clock, Disk, Random, Turn } from "../base/ports.ts";
 import type { ConfChangeType } from "../raft/message.ts";
+import { memoryStorageDefaults } from "../raft/storage.ts";
 import type { Entry, SoftState } from "../raft/types.ts";
 import { Applier } from "./apply/applier.ts";
 import { ApplyTimes } from "./apply/apply-times.ts";
@@ -116,6 +117,7 @@ export class ServerCore {
         leaderChanged: (leadership) => target.core!.leaderChanged(leadership),
         send: (messages) => target.core!.link.send(messages),
         preVote: config.preVote,
+        storageLimits: { ...memoryStorageDefaults, catchUpEntries: config.snapshotCatchupEntries },
         snapshotIndex: () => state.writer.durableIndex,
         oldestViewIndex: () => target.core!.snapshots.oldestIndex,
         installSnapshot: (_metadata, done) => target.core!.#install(done),
