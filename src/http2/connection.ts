@@ -7,7 +7,7 @@
  *     of its end exactly once.
  * C3  What a client can make us hold or do is bounded by `limits`; `sweep` runs once a second.
  */
-import type { Clock, Turn } from "../base/ports.ts";
+import type { Clock, Timer, Turn } from "../base/ports.ts";
 import {
   h2Error,
   setting,
@@ -75,6 +75,13 @@ export class Connection {
   private readonly sink: Sink;
   private readonly dispatcher: Dispatcher;
   private readonly inbound: Inbound;
+  /** DATA left since the last PING. */
+  private hasSentData = false;
+  private answerTimer: Timer | null = null;
+  private readonly answerRun = (): void => {
+    this.answerTimer = null;
+    if (this.outbound.out.length > 0) this.outbound.touch();
+  };
   /** Answered while the client's half is open: reset with NO_ERROR at the end of the turn. */
   private readonly unread: Stream[] = [];
 
@@ -200,6 +207,7 @@ export class Connection {
   private beforeFlush(): void {
     if (this.outbound.dataBytes > 0) {
       this.guard.sent(this.outbound.dataBytes);
+      this.hasSentData = true;
       this.outbound.dataBytes = 0;
     }
     for (const stream of this.unread) {
@@ -237,6 +245,7 @@ export class Connection {
 
   private finish(reason: string): void {
     this.over = true;
+    this.answerTimer?.cancel();
     this.endReason = reason;
     for (const stream of [...this.streams.values()]) this.closeStream(stream, true);
     this.inbound.release();
@@ -250,6 +259,20 @@ export class Connection {
     writeGoAway(this.outbound.out, streamIdMax, h2Error.noError, "graceful_stop");
     writePing(this.outbound.out, false, pingDrain, 0);
     this.outbound.touch();
+  }
+
+  /**
+   * A client that measures its bandwidth pings after every piece of DATA it gets: alone, each answer
+   * would cost both sides a socket call. So the first after DATA waits for company.
+   */
+  answerPing(bytes: Uint8Array, at: number): void {
+    writePing(this.outbound.out, true, bytes, at);
+    if (this.hasSentData) {
+      this.hasSentData = false;
+      this.answerTimer ??= this.clock.after(this.limits.pingAnswerDelayMs, this.answerRun);
+    } else {
+      this.outbound.touch();
+    }
   }
 
   /** A PING of ours came back; `lastByte` tells which. */

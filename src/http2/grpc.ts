@@ -46,7 +46,7 @@ export interface Peer {
 
 const sweepMs = 1000;
 /** Large output buffers kept for reuse, about 1 MiB each. */
-const pooledBuffersMax = 8;
+const pooledBuffersMax = 16;
 
 export class GrpcServer implements Dispatcher {
   readonly deadlines: Deadlines;

@@ -15,7 +15,6 @@ import {
   readU32,
   streamIdMax,
   windowBytesMax,
-  writePing,
   writeSettingsAck,
   writeWindowUpdate,
 } from "./frame.ts";
@@ -315,8 +314,7 @@ export class Inbound implements FrameTaker {
     } else if ((flags & frameFlag.ack) !== 0) {
       connection.pingReturned(bytes[at + 7]!);
     } else {
-      writePing(connection.outbound.out, true, bytes, at);
-      connection.outbound.touch();
+      connection.answerPing(bytes, at);
       connection.calm(
         connection.guard.countPing(connection.clock.now(), connection.streams.size > 0),
       );

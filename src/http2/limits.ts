@@ -54,6 +54,8 @@ export interface Http2Limits {
   readonly lingerMs: number;
   readonly keepAliveIntervalMs: number;
   readonly keepAliveTimeoutMs: number;
+  /** Longest wait of a PING's answer for output that it can leave with, once DATA left. */
+  readonly pingAnswerDelayMs: number;
   /** Shortest interval of client pings while calls run. */
   readonly pingIntervalMinMs: number;
   /** The same without any call, unless pings without calls are permitted. */
@@ -103,6 +105,7 @@ export const http2Defaults: Http2Limits = {
   lingerMs: 1000,
   keepAliveIntervalMs: 2 * hourMs,
   keepAliveTimeoutMs: 20_000,
+  pingAnswerDelayMs: 5,
   pingIntervalMinMs: 5000,
   pingIntervalIdleMs: 2 * hourMs,
   pingWithoutStreamPermitted: false,

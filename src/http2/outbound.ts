@@ -252,7 +252,7 @@ export class Outbound {
     if (this.lastDataEnd === out.length && this.lastDataStream === stream.id) {
       if (joined <= this.frameBytesMax) return this.growData(joined, length);
     }
-    out.reserve(frameHeaderBytes + length);
+    this.reserve(frameHeaderBytes + length);
     const at = out.length;
     putFrameHeader(out.bytes, at, length, frameType.data << 8, stream.id);
     out.length = at + frameHeaderBytes + length;
@@ -264,7 +264,7 @@ export class Outbound {
 
   private growData(joined: number, length: number): number {
     const out = this.out;
-    out.reserve(length);
+    this.reserve(length);
     const at = out.length;
     const header = at - this.lastDataLength - frameHeaderBytes;
     putFrameHeader(out.bytes, header, joined, frameType.data << 8, this.lastDataStream);
@@ -333,11 +333,25 @@ export class Outbound {
   /** Room for `dataBytes` of DATA frames at once, instead of by doubling. */
   private makeRoom(dataBytes: number): void {
     const frames = dataBytes / this.frameBytesMax + this.ring.size + 1;
-    const wanted = this.out.length + Math.ceil(dataBytes + frames * frameHeaderBytes);
-    if (wanted <= bufferBytesKept || wanted <= this.out.bytes.length) return;
-    const large = this.pool.take(wanted);
-    large.set(this.out.bytes.subarray(0, this.out.length));
-    this.out.bytes = large;
+    const wanted = Math.ceil(dataBytes + frames * frameHeaderBytes);
+    if (this.out.length + wanted > bufferBytesKept) this.reserve(wanted);
+  }
+
+  /** Room for `count` bytes: doubled while small, lent from the pool above `bufferBytesKept`. */
+  private reserve(count: number): void {
+    const out = this.out;
+    const needed = out.length + count;
+    if (needed <= out.bytes.length) return;
+    if (needed <= bufferBytesKept) {
+      out.reserve(count);
+      return;
+    }
+    const before = out.bytes;
+    const large = this.pool.take(needed);
+    large.set(before.subarray(0, out.length));
+    out.bytes = large;
+    if (before.length > bufferBytesKept) this.pool.give(before);
+    else this.spare = before; // back in `out` once this answer left
   }
 
   private endRound(): void {
@@ -404,7 +418,8 @@ export class Outbound {
       this.spare = null;
     } else if (whole.length > bufferBytesKept) {
       this.pool.give(whole);
-      out.bytes = new Uint8Array(bufferBytesFirst);
+      out.bytes = this.spare ?? new Uint8Array(bufferBytesFirst);
+      this.spare = null;
     }
   }
 

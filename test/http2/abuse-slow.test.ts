@@ -157,6 +157,29 @@ test("a peer that vanished is found by a ping and let go after the timeout", () 
   assert.ok(client.isDestroyed);
 });
 
+test("the answer to a ping after DATA leaves with the next output, or after a short wait", () => {
+  const world = new SimWorld();
+  const client = world.connect().greet();
+  const ping = (): void => {
+    client.frame(frameType.ping, 0, 0, new Uint8Array(8));
+    world.settle();
+  };
+  const answers = (): number => client.take().filter((f) => f.type === frameType.ping).length;
+  client.unary("/echo.Echo/Unary", new Uint8Array(1));
+  world.settle();
+  client.take();
+  ping();
+  assert.equal(answers(), 0);
+  client.unary("/echo.Echo/Unary", new Uint8Array(1));
+  world.settle();
+  assert.equal(answers(), 1);
+  ping();
+  world.advance(world.limits.pingAnswerDelayMs);
+  assert.equal(answers(), 1);
+  ping();
+  assert.equal(answers(), 1, "no DATA since the last one: at once");
+});
+
 test("an answered ping keeps the connection", () => {
   const world = new SimWorld();
   const client = world.connect().greet();

@@ -11,8 +11,9 @@
  * W6  A progress notice at R is sent only to a synced watch, after everything up to R was sent.
  * W7  Only matching events pass the filters; nothing below the start revision; prev_kv is the value
  *     at mod_revision - 1.
- * W8  Between turns every cohort of watchers is in exactly one place: the synced group, the unsynced
- *     heap, or its stream's held set. Memory per slow cohort is its cursor, whatever its backlog.
+ * W8  Between turns every cohort of watchers is in exactly one place: the synced group, the
+ *     unsynced heap, or its stream's held set. Memory per slow cohort is its cursor, whatever its
+ *     backlog.
  */
 import { assert } from "../../base/assert.ts";
 import { errCompacted } from "../../base/etcd-errors.ts";
