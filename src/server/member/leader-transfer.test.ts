@@ -135,13 +135,14 @@ suite("handing over before a stop", () => {
     assert.equal(late.ended, 1);
   });
 
-  test("is skipped by a follower, a cluster of one, and a leader without connections", () => {
+  test("is skipped by a follower, a removed leader, one alone, and one without connections", () => {
     const follower = create();
     follower.elect(2n);
     const alone = create([1n]);
+    const removed = create([2n, 3n]);
     const cut = create();
     cut.world.active.clear();
-    for (const each of [follower, alone, cut]) {
+    for (const each of [follower, removed, alone, cut]) {
       assert.equal(handOver(each).ended, 1);
       assert.deepEqual(each.world.asked, []);
     }

@@ -67,6 +67,11 @@ export class LeaderTransfers {
       done();
       return;
     }
+    if (cluster.member(cluster.localId) === undefined) {
+      log.info("skipped leadership transfer; local member was removed", fields);
+      done();
+      return;
+    }
     if (cluster.voters().length <= 1) {
       log.info("skipped leadership transfer for single voting member cluster", fields);
       done();
