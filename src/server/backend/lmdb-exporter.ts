@@ -5,6 +5,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { ImageBuilder } from "./image-builder.ts";
 import { openLive } from "./lmdb-env.ts";
 import type { LmdbEnv } from "./lmdb-env.ts";
+import { lowerThreadPriority } from "./lmdb-file.ts";
 import type { FromExporter, ImageWorkerStart, ToExporter } from "./lmdb-image-messages.ts";
 import { lmdbLimits } from "./lmdb-limits.ts";
 import { LmdbView } from "./lmdb-view.ts";
@@ -74,6 +75,7 @@ class Exporter {
   }
 }
 
+lowerThreadPriority();
 const port = must(parentPort);
 const { path } = workerData as ImageWorkerStart;
 const exporter = new Exporter(path, (message, transfer) =>

@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
+import { constants as osConstants, platform, setPriority } from "node:os";
 
 /** The head of a file of LMDB: two pages that describe it, each beginning with these fields. */
 const headCount = 2;
@@ -76,6 +77,19 @@ function checkHead(head: DataView): void {
   const pageBytes = head.getUint32(pageSizeAt, true);
   if (pageBytes < pageBytesMin || pageBytes > pageBytesMax) {
     throw new Error(`its page size is ${pageBytes}, wanted ${pageBytesMin} to ${pageBytesMax}`);
+  }
+}
+
+/**
+ * On Linux the priority is the calling thread's: one that has time leaves the processor to those
+ * that clients wait for. Where that is not allowed it runs as any other.
+ */
+export function lowerThreadPriority(): void {
+  if (platform() !== "linux") return;
+  try {
+    setPriority(osConstants.priority.PRIORITY_LOW);
+  } catch {
+    // A limit of the system; the work is done all the same.
   }
 }
 

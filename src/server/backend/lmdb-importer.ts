@@ -18,7 +18,7 @@ import { loadImage } from "./image-loader.ts";
 import type { ImageHead } from "./image.ts";
 import { openEnv } from "./lmdb-env.ts";
 import type { LmdbEnv } from "./lmdb-env.ts";
-import { syncDirectory } from "./lmdb-file.ts";
+import { lowerThreadPriority, syncDirectory } from "./lmdb-file.ts";
 import type { FromImporter, ImageWorkerStart, ToImporter } from "./lmdb-image-messages.ts";
 import { lmdbLimits } from "./lmdb-limits.ts";
 import { leftovers } from "./lmdb-prepared.ts";
@@ -159,6 +159,7 @@ class WindowSource implements PageSource {
   }
 }
 
+lowerThreadPriority();
 const port = must(parentPort);
 const post = (message: FromImporter): void => port.postMessage(message);
 const importer = new Importer((workerData as ImageWorkerStart).path);
