@@ -33,10 +33,12 @@ export class Follower {
       this.#reject(message);
       return;
     }
-    for (const entry of entries) {
-      if (entry.type !== EntryType.normal) this.#core.pendingConfIndex = entry.index;
-    }
     const last = index + entries.length;
+    const change = entries.findLast(({ type }) => type !== EntryType.normal);
+    // An append may come twice: what is known of later entries stays.
+    if (change !== undefined && change.index > this.#core.pendingConfIndex) {
+      this.#core.pendingConfIndex = change.index;
+    }
     log.commitTo(Math.min(message.commit, last));
     this.#acknowledge(from, last);
   }

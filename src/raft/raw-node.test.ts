@@ -178,6 +178,27 @@ test("a read travels as raft v3 has it, and comes back under its own context onl
   assert.deepEqual(bench.readys.at(-1)!.readStates, [{ context: 7, index: 9 }]);
 });
 
+test("an append that comes twice hides no later configuration change from the next election", () => {
+  const bench = new Bench();
+  const change = { type: EntryType.confChange, term: 1, index: 1, data: bytes(1) };
+  const append = { type: Type.append, from: 2n, to: 1n, term: 1 };
+  const entries = [change, { ...change, index: 2 }, entry(3, 1)];
+  bench.node.step(createMessage({ ...append, entries }));
+  bench.node.step(createMessage({ ...append, entries: [change] }));
+  bench.node.step(createMessage({ ...append, index: 3, logTerm: 1, commit: 3 }));
+  for (let i = 0; i < 2; i++) {
+    const ready = bench.node.ready();
+    bench.storage.append(ready.entries);
+    bench.node.synced(ready.number);
+  }
+  bench.node.appliedTo(1);
+  bench.node.campaign();
+  assert.equal(bench.node.role, "follower", "entry 2 is committed, and not applied");
+  bench.node.appliedTo(2);
+  bench.node.campaign();
+  assert.equal(bench.node.role, "candidate");
+});
+
 test("messages that contradict themselves change nothing", () => {
   const bench = new Bench();
   const append = { type: Type.append, from: 2n, term: 3 };
