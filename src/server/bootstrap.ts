@@ -17,7 +17,7 @@ import { encodeMember, type Member } from "./member/member.ts";
 import { errLearnersFull } from "./member/member-error.ts";
 import { clusterId, memberId, type Sha1 } from "./member/member-id.ts";
 
-export interface InitialCluster {
+interface InitialCluster {
   /** The parsed --initial-cluster: name to its peer URLs. */
   readonly members: ReadonlyMap<string, readonly string[]>;
   readonly token: string;
@@ -25,7 +25,7 @@ export interface InitialCluster {
   readonly localName: string;
 }
 
-export interface Identity {
+interface Identity {
   readonly clusterId: bigint;
   readonly memberId: bigint;
   readonly members: readonly Member[];
@@ -55,7 +55,7 @@ export interface BootstrapPlan {
 }
 
 /** The same ids that etcd derives from the same inputs. */
-export function identify(initial: InitialCluster, sha1: Sha1): Identity {
+function identify(initial: InitialCluster, sha1: Sha1): Identity {
   const members: Member[] = [];
   for (const [name, peerUrls] of initial.members) {
     const id = memberId({ peerUrls, clusterToken: initial.token }, sha1);
@@ -90,7 +90,7 @@ export function bootstrapChanges(
 /**
  * Decides how the member starts. `remote` is what the members of --initial-cluster say of the
  * cluster, null if none answered; it is not asked for when there is data. Throws with etcd's text
- * when the member must not start.
+ * when the member must not start. @forTests
  */
 export function planBootstrap(
   config: BootstrapSettings,
@@ -120,7 +120,9 @@ export function firstMembers(config: BootstrapSettings, sha1: Sha1): readonly Me
   return identify(initialClusterOf(config), sha1).members;
 }
 
-/** The peer URLs to ask before {@link planBootstrap}, sorted: those of all other members. */
+/**
+ * The peer URLs to ask before {@link planBootstrap}, sorted: those of all other members. @forTests
+ */
 export function remotePeerUrls(config: BootstrapSettings): string[] {
   const others = [...parseInitialCluster(config.initialCluster)].filter(
     ([name]) => name !== config.name,
@@ -158,7 +160,8 @@ function planJoin(
   const ids = matchMembers(local.members, remote);
   const id = ids.get(config.name)!;
   refuseUsedId(id, remote);
-  checkLearners(remote.members, config.maxLearners);
+  const refusal = refuseLearners(remote.members, config.maxLearners);
+  if (refusal !== null) throw refusal;
   const peers = remote.members.filter((member) => member.id !== id);
   return { kind: "join", clusterId: remote.clusterId, memberId: id, firstMembers: [], peers };
 }
@@ -208,10 +211,10 @@ function remoteText({ clusterId, members }: RemoteCluster): string {
   return `{ClusterID:${clusterId.toString(16)} Members:[${shown.join(" ")}] RemovedMemberIDs:[]}`;
 }
 
-/** Throws when there are more learners than --max-learners allows. Also for the members of a restart. */
-export function checkLearners(members: readonly Member[], learnersMax: number): void {
+/** Why a member must not start among these, or null: more learners than --max-learners. */
+export function refuseLearners(members: readonly Member[], learnersMax: number): Error | null {
   const learners = members.filter((member) => member.isLearner).length;
-  if (learners > learnersMax) throw new Error(errLearnersFull.reason);
+  return learners > learnersMax ? new Error(errLearnersFull.reason) : null;
 }
 
 /** A first start that was cut short goes on as what it began, or not at all. */

@@ -12,7 +12,7 @@ import { Applier } from "./apply/applier.ts";
 import { ApplyTimes } from "./apply/apply-times.ts";
 import { Quota } from "./apply/quota.ts";
 import type { Backend } from "./backend/backend.ts";
-import { bootstrapChanges } from "./bootstrap.ts";
+import { bootstrapChanges, refuseLearners } from "./bootstrap.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { forceNewCluster, type ForcedLog } from "./force-new-cluster.ts";
 import { ClusterLink } from "./cluster-link.ts";
@@ -99,6 +99,12 @@ export class ServerCore {
     });
     parts.log.info("kvstore restored", { "current-rev": state.store.currentRevision });
     const { config, ids } = parts;
+    const refusal = refuseLearners(state.cluster.members(), config.maxLearners);
+    if (refusal !== null) {
+      state.writer.close();
+      done(refusal, null);
+      return;
+    }
     createNode(
       {
         ...parts,

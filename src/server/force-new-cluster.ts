@@ -1,7 +1,8 @@
-// FN1  The configuration afterwards is made from one place, the log: it ends with changes that leave
-//      this member alone and a voter. Members' rows and raft's configuration follow by applying it.
-// FN2  Nothing that this member has on disk is dropped: with the other members gone, nobody can say
-//      that an entry was not committed, and it may have been acknowledged.
+// FN1  The configuration afterwards is made from one place, the log: it ends with changes that
+//      leave this member alone and a voter. Members' rows and raft's configuration follow by
+//      applying it.
+// FN2  Nothing that this member has on disk is dropped: with the other members gone, nobody can
+//      say that an entry was not committed, and it may have been acknowledged.
 
 import { utf8 } from "../base/bytes.ts";
 import { confChangeType, decodeConfChange, encodeConfChange } from "../codec/conf-change.ts";

@@ -124,8 +124,8 @@ export class Applier {
   }
 
   /**
-   * Applies a ConfChange entry and tells whoever waits for it. Answers what raft is to do: a refused
-   * change has node id 0 and changes nothing there either.
+   * Applies a ConfChange entry and tells whoever waits for it. Answers what raft is to do: a
+   * refused change has node id 0 and changes nothing there either.
    */
   applyConfChange(data: Uint8Array): { readonly type: number; readonly nodeId: bigint } {
     const { cluster, waiters, store } = this.#parts;

@@ -14,5 +14,3 @@ export const requestField = {
   downgradeInfoSet: 1302,
   downgradeVersionTest: 9900,
 } as const;
-
-export type RequestField = (typeof requestField)[keyof typeof requestField];
