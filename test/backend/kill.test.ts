@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openLmdbBackend } from "../../src/server/backend/lmdb.ts";
+import { clearPrepared } from "../../src/server/backend/lmdb-prepared.ts";
 import { close, commit, batchOf } from "./contract.ts";
 import { plainTurn } from "./plain-turn.ts";
 import { wholeness } from "./wholeness.ts";
@@ -23,7 +24,7 @@ interface Life {
 }
 
 interface Death {
-  readonly mode: "commit" | "defragment";
+  readonly mode: "commit" | "defragment" | "replace";
   /** File operation of the writer thread at which the child kills itself. */
   readonly at?: string;
   /** Or: killed from outside after so many lines. */
@@ -72,7 +73,10 @@ async function checkSurvived(directory: string, reported: number): Promise<void>
   assert.ok(found >= reported, `commit ${reported} was reported, only ${found} is there`);
   await commit(backend, batchOf([["alarm", "after", "1"]]));
   await close(backend);
-  const left = readdirSync(directory).sort();
+  clearPrepared(join(directory, "snap"));
+  const left = readdirSync(directory)
+    .filter((name) => name !== "snap")
+    .sort();
   assert.deepEqual(left, ["data.mdb", "data.mdb-lock"]);
 }
 
@@ -101,6 +105,30 @@ for (const at of swapDeaths) {
     }));
 }
 
+/**
+ * While receiving and loading, and around the swap: each thread that takes a file in renames once, the
+ * writer twice a swap, so 3 and 4 are those of its second swap.
+ */
+const replaceDeaths = [
+  "writeSync:1:after",
+  "fsyncSync:1:before",
+  "renameSync:1:before",
+  "renameSync:1:after",
+  "renameSync:3:before",
+  "renameSync:3:after",
+  "renameSync:4:after",
+];
+
+for (const at of replaceDeaths) {
+  test(`nothing reported is lost by a kill in a replacement at ${at}`, () =>
+    inDirectory(async (directory) => {
+      mkdirSync(join(directory, "snap"));
+      const life = await live(directory, { mode: "replace", at });
+      assert.equal(life.signal, "SIGKILL");
+      await checkSurvived(directory, life.reported);
+    }));
+}
+
 for (const mode of ["commit", "defragment"] as const) {
   test(`nothing reported is lost by repeated kills during ${mode}`, () =>
     inDirectory(async (directory) => {
@@ -118,7 +146,7 @@ for (const mode of ["commit", "defragment"] as const) {
 
 test("a commit that fails is reported, ends all commits, and loses none before it", () =>
   inDirectory(async (directory) => {
-    const life = await live(directory, { mode: "commit", fileKiBMax: 600 });
+    const life = await live(directory, { mode: "commit", fileKiBMax: 300 });
     assert.equal(life.signal, null);
     assert.match(life.lines.at(-3) ?? "", /^failed The backend cannot commit any more: /);
     assert.deepEqual(life.lines.slice(-2), ["later failed", "closed failed"]);
