@@ -17,6 +17,8 @@ export const testClusterId = 0xc1n;
 /** Nothing in these tests may take longer. */
 const deadlineMs = 10_000;
 
+const shownLinesMax = 20;
+
 const clock = createNodeClock();
 
 /** Everything one member learnt, and who waits for more. */
@@ -78,7 +80,9 @@ export class Seen implements PeerEvents {
     };
     this.#waiting.add(look);
     const late = setTimeout(() => {
-      reject(new Error(`${what}: not in time; log: ${this.logs.join(" | ")}`));
+      reject(
+        new Error(`${what}: not in time; log: ${this.logs.slice(-shownLinesMax).join(" | ")}`),
+      );
     }, deadlineMs);
     try {
       await promise;

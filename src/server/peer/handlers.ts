@@ -55,11 +55,7 @@ export interface HandlerDeps {
 }
 
 /** A plain refusal as Go's http.Error writes it. */
-export function plain(
-  status: number,
-  text: string,
-  headers: readonly HeaderField[] = [],
-): HttpReply {
+function plain(status: number, text: string, headers: readonly HeaderField[] = []): HttpReply {
   return {
     status,
     headers: [

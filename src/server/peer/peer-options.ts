@@ -1,7 +1,7 @@
 /** What the transport and the peer listeners are made from, and how they meet. */
 
 import type { Logger } from "../../base/log.ts";
-import type { Clock, Done, Turn } from "../../base/ports.ts";
+import type { Clock, Turn } from "../../base/ports.ts";
 import type { RaftId } from "../../raft/types.ts";
 import type { PeerLimits } from "./peer-limits.ts";
 import type { PeerMetrics } from "./peer-metrics.ts";
@@ -89,5 +89,3 @@ export interface PeerListener {
   /** Stops accepting and ends every connection. */
   close(done: () => void): void;
 }
-
-export type ListenPeers = (options: PeerListenOptions, done: Done<PeerListener | null>) => void;

@@ -1,6 +1,6 @@
 /**
- * Messages as single requests, while a stream is down. At most four at a time, so they may arrive in
- * another order than they were sent: raft stands that.
+ * Messages as single requests, while a stream is down. At most four at a time, so they may arrive
+ * in another order than they were sent: raft stands that.
  *
  * PL1  Waiting messages and bytes have a bound; what does not fit is dropped and reported.
  * PL2  A message is sent once: a failure is reported, and raft sends what is right by then.
