@@ -42,6 +42,8 @@ export class Call extends Stream implements GrpcCall, Expiring {
   private isOverHigh = false;
 
   private messageCount = 0;
+  /** Set only where calls are timed. */
+  private startedAt = 0;
   private held: PartialMessage | null = null;
   /** Told when the parts of the answer are not needed any more. */
   private released: (() => void) | null = null;
@@ -85,6 +87,7 @@ export class Call extends Stream implements GrpcCall, Expiring {
     const entry = this.entry;
     if ((entry === undefined || !isPlainHead(head)) && !this.judge()) return;
     entry!.started++;
+    if (entry!.seconds !== null) this.startedAt = this.connection.clock.now();
     const method = entry!.method;
     if (method.open !== undefined && (method.clientStreaming || method.serverStreaming)) {
       method.open(this);
@@ -256,7 +259,11 @@ export class Call extends Stream implements GrpcCall, Expiring {
     if (this.deadlineAt !== 0) this.server.deadlines.clear(this);
     this.dropHeld();
     const entry = this.entry;
-    if (entry !== undefined) entry.handled[endCode & 31]!++;
+    if (entry === undefined) return;
+    entry.handled[endCode & 31]!++;
+    if (entry.seconds !== null) {
+      entry.seconds.observe((this.connection.clock.now() - this.startedAt) / 1000);
+    }
   }
 
   // ---- the answer

@@ -2,6 +2,7 @@
  * The gRPC server of all connections: finds the method of a request, keeps deadlines and counts,
  * and hands everything that is not gRPC to the HTTP handler.
  */
+import type { Histogram } from "../base/metrics.ts";
 import type { Clock, Timer, Turn } from "../base/ports.ts";
 import type { Dispatcher } from "./connection.ts";
 import { Connection } from "./connection.ts";
@@ -27,6 +28,8 @@ export interface MethodEntry {
   sent: number;
   /** Calls ended, by gRPC code. */
   readonly handled: number[];
+  /** Where the calls' times are observed, if they are. */
+  seconds: Histogram | null;
 }
 
 export interface GrpcServerOptions {
@@ -64,7 +67,8 @@ export class GrpcServer implements Dispatcher {
     this.deadlines = new Deadlines(options.clock);
     for (const method of options.methods) {
       const handled = new Array<number>(32).fill(0);
-      this.methods.set(method.path, { method, started: 0, received: 0, sent: 0, handled });
+      const counts = { started: 0, received: 0, sent: 0, handled, seconds: null };
+      this.methods.set(method.path, { method, ...counts });
       this.services.add(method.path.slice(1, method.path.lastIndexOf("/")));
     }
   }

@@ -53,7 +53,8 @@ export class Ports {
       },
       ...(tls === null ? {} : { tls }),
     });
-    registerGrpcMetrics(registry, this.#client.methods, this.#client.stats);
+    const { methods, stats } = this.#client;
+    registerGrpcMetrics(registry, methods, stats, config.metrics === "extensive");
     this.#metrics = createGrpcServer({
       ...{ clock: io.clock, turn: io.turn, log: io.log },
       methods: [],

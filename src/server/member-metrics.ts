@@ -28,8 +28,7 @@ export class MemberMetrics {
     const { server } = this;
     registerProcessMetrics(this.registry, stats);
     this.registry.onCollect(() => {
-      server.turnSeconds.counts.set(turnSeconds.counts);
-      server.turnSeconds.sum = turnSeconds.sum;
+      copyHistogram(turnSeconds, server.turnSeconds);
     });
     setInfo(server.version, etcdVersion);
     const quota = config.quotaBackendBytes;
@@ -81,6 +80,7 @@ export class MemberMetrics {
     server.leasesRevoked.value = lessor.counters.revoked;
     server.leasesRenewed.value = lessor.counters.renewed;
     server.leasesExpired.value = lessor.counters.expired;
+    copyHistogram(lessor.grantedTtls, server.leaseTtl);
     mvcc.puts.value = store.counts.puts;
     mvcc.deletes.value = store.counts.deletes;
     mvcc.txns.value = store.counts.txns;
@@ -93,4 +93,10 @@ export class MemberMetrics {
     mvcc.dbBytes.value = file;
     mvcc.dbBytesInUse.value = inUse;
   }
+}
+
+/** Both have the same bounds. */
+function copyHistogram(from: Histogram, to: Histogram): void {
+  to.counts.set(from.counts);
+  to.sum = from.sum;
 }

@@ -8,6 +8,7 @@ import { HeaderCodec } from "../codec/header.ts";
 import { DecodeError } from "../codec/reader.ts";
 import type { GrpcCall, GrpcMethod } from "../http2/types.ts";
 import { leaseGrantCost } from "./apply/quota.ts";
+import { RequestTimes, type RequestMeters } from "./apply/request-times.ts";
 import { createTxnState } from "./apply/txn.ts";
 import type { Backend } from "./backend/backend.ts";
 import type { ServerConfig } from "./config/config.ts";
@@ -21,6 +22,7 @@ import { createKvService } from "./rpc/kv.ts";
 import { isServedByLearner } from "./rpc/learner.ts";
 import { createLeaseService } from "./rpc/lease.ts";
 import { createMaintenanceService } from "./rpc/maintenance.ts";
+import { timedProposer } from "./rpc/timed-proposer.ts";
 import { createWatchService } from "./rpc/watch.ts";
 
 export interface ServiceParts {
@@ -33,6 +35,7 @@ export interface ServiceParts {
   };
   readonly core: ServerCore;
   readonly backend: Backend;
+  readonly metrics: { readonly server: RequestMeters };
 }
 
 /** Malformed messages, learners and `hasleader` are handled alike for all of them. */
@@ -43,16 +46,18 @@ export function createServices(parts: ServiceParts): GrpcMethod[] {
 
 function createMethods(parts: ServiceParts): GrpcMethod[] {
   const { config, io, backend } = parts;
-  const { state, node, proposer, guard } = parts.core;
+  const { state, node, guard } = parts.core;
   const { store, cluster, lessor, alarms, watchable } = state;
   const header = new HeaderCodec(cluster.id, cluster.localId);
   const raftTerm = (): number => node.term;
   const answers = new Answers(header, raftTerm);
+  const times = new RequestTimes(io.clock, parts.metrics.server);
+  const proposer = timedProposer(parts.core.proposer, times);
   const reads = node.gate;
   const currentRevision = (): number => store.currentRevision;
   return [
     ...createKvService({
-      ...{ store, proposer, reads, answers, turn: io.turn },
+      ...{ store, proposer, reads, answers, times, turn: io.turn },
       txnState: createTxnState(store, lessor),
       checkQuota: (costBytes) => guard.check(costBytes),
       txnOpsMax: config.maxTxnOps,

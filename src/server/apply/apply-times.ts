@@ -7,10 +7,13 @@ import type { Clock } from "../../base/ports.ts";
 import { requestField } from "./fields.ts";
 
 /** Of this many puts, transactions and deletions one is measured; prime, to fit no pattern. */
-const sampledEvery = 17;
+export const sampledEvery = 17;
 
-const isFrequent = (field: number): boolean =>
-  field === requestField.put || field === requestField.txn || field === requestField.deleteRange;
+export function isFrequent(field: number): boolean {
+  return (
+    field === requestField.put || field === requestField.txn || field === requestField.deleteRange
+  );
+}
 
 const names = new Map<number, string>(
   Object.entries(requestField).map(([name, field]) => [
@@ -18,6 +21,11 @@ const names = new Map<number, string>(
     name.charAt(0).toUpperCase() + name.slice(1),
   ]),
 );
+
+/** As etcd names the request in its metrics. */
+export function requestName(field: number): string {
+  return names.get(field) ?? "unknown";
+}
 
 export class ApplyTimes {
   readonly #clock: Clock;
@@ -55,7 +63,7 @@ export class ApplyTimes {
     const key = isGood ? field : -field;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const made = this.#seconds.with("v3", names.get(field) ?? "unknown", String(isGood));
+    const made = this.#seconds.with("v3", requestName(field), String(isGood));
     this.#known.set(key, made);
     return made;
   }

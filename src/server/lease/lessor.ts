@@ -16,6 +16,7 @@ import type { EtcdError } from "../../base/etcd-errors.ts";
 import { errLeaseExist, errLeaseNotFound, errLeaseTTLTooLarge } from "../../base/etcd-errors.ts";
 import { assert } from "../../base/assert.ts";
 import { emptyBytes, fromBinaryString, toBinaryString } from "../../base/bytes.ts";
+import { Histogram, doubling } from "../../base/metrics.ts";
 import type { Clock, Timer, Turn } from "../../base/ports.ts";
 import type { View } from "../backend/backend.ts";
 import type { RowWriter } from "../backend/rows.ts";
@@ -81,6 +82,8 @@ export class Lessor implements LeaseAttachments {
   private primary = false;
   /** Set while not every lease has its expiry time yet. */
   private promotion: Promotion | null = null;
+  /** Of granted leases since the start, in seconds. */
+  readonly grantedTtls = new Histogram(doubling(1, 24));
   /** Counters since start. */
   readonly counters = { granted: 0, revoked: 0, renewed: 0, expired: 0 };
 
@@ -105,6 +108,7 @@ export class Lessor implements LeaseAttachments {
     this.persist(lease);
     if (this.primary) this.refresh(lease, lease.ttl * 1000);
     this.counters.granted++;
+    this.grantedTtls.observe(lease.ttl);
     return lease.ttl;
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MetricRegistry } from "../../base/metrics.ts";
 import { createDiskMetrics, createMvccMetrics, createServerMetrics } from "./names.ts";
-import { registerGrpcMetrics } from "./names.ts";
+import { registerGrpcMetrics, type MethodCounts } from "./names.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 
 const stats = {
@@ -20,7 +20,7 @@ test("every metric an etcd dashboard asks of one member is there", () => {
   createMvccMetrics(r);
   createDiskMetrics(r);
   const method = { clientStreaming: true, serverStreaming: true };
-  const counts = { method, started: 3, received: 4, sent: 5, handled: [1, 0, 2] };
+  const counts = { method, started: 3, received: 4, sent: 5, handled: [1, 0, 2], seconds: null };
   const methods = new Map([["/etcdserverpb.Watch/Watch", counts]]);
   registerGrpcMetrics(r, methods, { bytesIn: 6, bytesOut: 7 });
   registerProcessMetrics(r, stats);
@@ -49,4 +49,17 @@ test("every metric an etcd dashboard asks of one member is there", () => {
     `grpc_server_started_total{${labels}} 3`,
   ]);
   assert.match(text, /^process_resident_memory_bytes 5e\+06$/m);
+});
+
+test("extensive metrics observe how long calls take, by method", () => {
+  const r = new MetricRegistry();
+  const method = { clientStreaming: false, serverStreaming: false };
+  const counts = { method, started: 1, received: 1, sent: 1, handled: [1], seconds: null };
+  const methods = new Map<string, MethodCounts>([["/etcdserverpb.KV/Put", counts]]);
+  registerGrpcMetrics(r, methods, { bytesIn: 0, bytesOut: 0 }, true);
+  methods.get("/etcdserverpb.KV/Put")!.seconds!.observe(0.02);
+  const labels = 'grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"';
+  const lines = r.text().split("\n");
+  assert.ok(lines.includes(`grpc_server_handling_seconds_bucket{${labels},le="0.025"} 1`));
+  assert.ok(lines.includes(`grpc_server_handling_seconds_count{${labels}} 1`));
 });

@@ -1,5 +1,5 @@
 /** etcd's metric names for what the server has; dashboards and alerts are built on them. */
-import type { Family, Gauge, MetricRegistry } from "../../base/metrics.ts";
+import type { Family, Gauge, Histogram, MetricRegistry } from "../../base/metrics.ts";
 import { doubling } from "../../base/metrics.ts";
 
 const usual = doubling(0.001, 14);
@@ -9,6 +9,9 @@ export const turnBounds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01,
   0.012, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1,
 ];
+
+/** Upper bounds of granted times to live, in seconds. */
+const leaseTtlBounds = doubling(1, 24);
 
 export type ServerMetrics = ReturnType<typeof createServerMetrics>;
 
@@ -34,6 +37,23 @@ export function createServerMetrics(r: MetricRegistry) {
       "Applying a request; frequent kinds are sampled.",
       doubling(0.0001, 20),
       ["version", "op", "success"],
+    ),
+    requestSeconds: r.histograms(
+      "etcd_server_request_duration_seconds",
+      "From a request to its answer; frequent kinds are sampled.",
+      usual,
+      ["type", "success"],
+    ),
+    rangeSeconds: r.histograms(
+      "etcd_server_range_duration_seconds",
+      "Reading a range in the store; sampled.",
+      doubling(0.0001, 20),
+      ["success"],
+    ),
+    leaseTtl: r.histogram(
+      "etcd_debugging_lease_ttl_total",
+      "Granted times to live in seconds.",
+      leaseTtlBounds,
     ),
     turnSeconds: r.histogram(
       "quorate_event_loop_turn_seconds",
@@ -113,6 +133,8 @@ export interface MethodCounts {
   readonly sent: number;
   /** Calls ended, by gRPC code. */
   readonly handled: readonly number[];
+  /** Set: how long calls take is observed there. */
+  seconds: Histogram | null;
 }
 
 export interface TransportCounts {
@@ -125,6 +147,7 @@ export function registerGrpcMetrics(
   r: MetricRegistry,
   methods: ReadonlyMap<string, MethodCounts>,
   transport: TransportCounts,
+  isExtensive = false,
 ): void {
   const labels = ["grpc_type", "grpc_service", "grpc_method"];
   const started = r.counters("grpc_server_started_total", "Calls started.", labels);
@@ -136,6 +159,7 @@ export function registerGrpcMetrics(
   ]);
   const bytesIn = r.counter("etcd_network_client_grpc_received_bytes_total", "Bytes from clients.");
   const bytesOut = r.counter("etcd_network_client_grpc_sent_bytes_total", "Bytes to clients.");
+  if (isExtensive) observeHandling(r, methods, labels);
   r.onCollect(() => {
     bytesIn.value = transport.bytesIn;
     bytesOut.value = transport.bytesOut;
@@ -154,6 +178,23 @@ export function registerGrpcMetrics(
     }
   });
 }
+
+/** --metrics=extensive: from a call's start to its end. */
+function observeHandling(
+  r: MetricRegistry,
+  methods: ReadonlyMap<string, MethodCounts>,
+  labels: readonly string[],
+): void {
+  const name = "grpc_server_handling_seconds";
+  const handling = r.histograms(name, "Calls' time to their end.", handlingBounds, labels);
+  for (const [path, counts] of methods) {
+    const [, service = "", method = ""] = path.split("/");
+    counts.seconds = handling.with(typeOf(counts.method), service, method);
+  }
+}
+
+/** Prometheus' usual bounds, in seconds. */
+const handlingBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 function typeOf({ clientStreaming, serverStreaming }: MethodCounts["method"]): string {
   if (clientStreaming) return serverStreaming ? "bidi_stream" : "client_stream";

@@ -16,6 +16,7 @@ import type { ApplyResult } from "../apply/applier.ts";
 import { writeRangeBody, writeRangeTail } from "../apply/body.ts";
 import { requestField } from "../apply/fields.ts";
 import { putCost, txnCost } from "../apply/quota.ts";
+import { notMeasured, type RequestTimes } from "../apply/request-times.ts";
 import { isReadOnly, isSerializable, runTxn, type TxnState } from "../apply/txn.ts";
 import type { KvStore } from "../mvcc/store.ts";
 import type { RangeOutcome, RangeResult } from "../mvcc/types.ts";
@@ -30,6 +31,7 @@ export interface KvServiceParts {
   readonly proposer: Proposer;
   readonly reads: LinearizableReads;
   readonly answers: Answers;
+  readonly times: RequestTimes;
   readonly txnState: TxnState;
   /**
    * Answers the error of a write that cannot fit the quota, having asked for the alarm; else null.
@@ -186,19 +188,26 @@ class RangeRead implements ReadWaiter {
   readonly #call: GrpcCall;
   readonly #request: RangeRequest;
   readonly #parts: KvServiceParts;
+  readonly #askedAt: number;
+  #readAt = 0;
 
   constructor(call: GrpcCall, request: RangeRequest, parts: KvServiceParts) {
     this.#call = call;
     this.#request = request;
     this.#parts = parts;
+    this.#askedAt = parts.times.sample();
   }
 
   ready(error: EtcdError | null): void {
-    const { answers, store } = this.#parts;
+    const { answers, store, times } = this.#parts;
     if (error !== null) {
       answers.fail(this.#call, error);
-    } else if (this.#request.rangeEnd.length === 0) {
+      return;
+    }
+    if (this.#askedAt !== notMeasured) this.#readAt = times.now();
+    if (this.#request.rangeEnd.length === 0) {
       const outcome = store.range(this.#request);
+      this.#finished(outcome);
       if ("code" in outcome) answers.fail(this.#call, outcome);
       else this.#answer(outcome, store.currentRevision);
     } else if (!this.#call.done) {
@@ -210,9 +219,18 @@ class RangeRead implements ReadWaiter {
     }
   }
 
+  #finished(outcome: RangeOutcome): void {
+    if (this.#askedAt === notMeasured) return;
+    const { times } = this.#parts;
+    const isGood = !("code" in outcome);
+    times.range(this.#readAt, isGood);
+    times.read("Range", this.#askedAt, isGood);
+  }
+
   /** The store counts a sliced result's bytes until they have left. */
   #sliced(outcome: RangeOutcome, revision: number): void {
     const { answers, store } = this.#parts;
+    this.#finished(outcome);
     if ("code" in outcome) {
       answers.fail(this.#call, outcome);
       return;
@@ -249,15 +267,17 @@ class TxnRead implements ReadWaiter {
   readonly #call: GrpcCall;
   readonly #request: TxnRequest;
   readonly #parts: KvServiceParts;
+  readonly #askedAt: number;
 
   constructor(call: GrpcCall, request: TxnRequest, parts: KvServiceParts) {
     this.#call = call;
     this.#request = request;
     this.#parts = parts;
+    this.#askedAt = parts.times.sample();
   }
 
   ready(error: EtcdError | null): void {
-    const { answers, store, txnState } = this.#parts;
+    const { answers, store, times, txnState } = this.#parts;
     if (error !== null) {
       answers.fail(this.#call, error);
       return;
@@ -266,6 +286,7 @@ class TxnRead implements ReadWaiter {
     const txn = store.begin();
     const refused = runTxn(txn, this.#request, txnState, out);
     txn.end();
+    if (this.#askedAt !== notMeasured) times.read("ReadonlyTxn", this.#askedAt, refused === null);
     if (refused !== null) answers.fail(this.#call, refused);
     else answers.send(this.#call, out);
   }
