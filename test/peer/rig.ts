@@ -9,7 +9,11 @@ import { listenPeers } from "../../src/server/peer/listener.ts";
 import { createPeerTransport } from "../../src/server/peer/live-transport.ts";
 import type { PeerLimits } from "../../src/server/peer/peer-limits.ts";
 import { createPeerMetrics } from "../../src/server/peer/peer-metrics.ts";
-import type { LivePeerTransport, PeerListener } from "../../src/server/peer/peer-options.ts";
+import type {
+  LivePeerTransport,
+  PeerListener,
+  PeerTls,
+} from "../../src/server/peer/peer-options.ts";
 import type { PeerEvents, PeerService, SnapshotSink } from "../../src/server/peer/peer-port.ts";
 
 export const testClusterId = 0xc1n;
@@ -108,6 +112,7 @@ export interface MemberOptions {
   readonly services?: readonly PeerService[];
   readonly heartbeatIntervalMs?: number;
   readonly listenUrl?: string;
+  readonly tls?: PeerTls;
 }
 
 function testLogger(seen: Seen): Logger {
@@ -131,7 +136,10 @@ export async function startMember(id: RaftId, options: MemberOptions = {}): Prom
   const registry = new MetricRegistry();
   const turn = createNodeTurn();
   const log = testLogger(seen);
+  const tls = options.tls === undefined ? {} : { tls: options.tls };
+  const scheme = options.tls === undefined ? "http" : "https";
   const transport = createPeerTransport({
+    ...tls,
     identity: { localId: id, clusterId: options.clusterId ?? testClusterId, peerUrls: [] },
     ...{ events: seen, clock, turn, log, metrics: createPeerMetrics(registry) },
     limits: { dialIntervalMs: 5, ...options.limits },
@@ -141,15 +149,18 @@ export async function startMember(id: RaftId, options: MemberOptions = {}): Prom
   });
   const listener = await new Promise<PeerListener>((resolve, reject) => {
     const services = options.services ?? [];
-    const urls = [options.listenUrl ?? "http://127.0.0.1:0"];
-    listenPeers({ urls, inbound: transport.inbound, services, clock, log }, (error, opened) => {
-      if (opened === null) reject(error ?? new Error("not opened"));
-      else resolve(opened);
-    });
+    const urls = [options.listenUrl ?? `${scheme}://127.0.0.1:0`];
+    listenPeers(
+      { ...tls, urls, inbound: transport.inbound, services, clock, log },
+      (error, opened) => {
+        if (opened === null) reject(error ?? new Error("not opened"));
+        else resolve(opened);
+      },
+    );
   });
   return {
     ...{ id, seen, transport, registry },
-    url: `http://127.0.0.1:${listener.ports[0]!}`,
+    url: `${scheme}://127.0.0.1:${listener.ports[0]!}`,
     async stop() {
       await new Promise<void>((resolve) => {
         transport.stop(resolve);

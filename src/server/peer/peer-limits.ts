@@ -65,7 +65,7 @@ export const peerLimits: PeerLimits = {
   messageBytesMax: 512 * mib,
   appendEntriesMax: 1_000_000,
   snapshotMessageBytesMax: 64 * mib,
-  pipelineBodyBytesMax: 512 * mib,
+  pipelineBodyBytesMax: 64 * mib,
   serviceBodyBytesMax: 64 * 1024,
   answerBytesMax: 16 * mib,
   callsMax: 1_024,
