@@ -112,8 +112,8 @@ function turnsText(): string {
     `leases, one client that puts every ${benchLimits.turnPaceMs} ms; then ` +
     `${count(benchLimits.expiringLeases)} more leases with a key each expire. Turns are counted by ` +
     "quorate_event_loop_turn_seconds, whose buckets bound the longest; a turn that loses its core " +
-    "to another process is longer by that. The row of the start holds all turns before and at " +
-    "becoming leader."
+    "to another process, or makes a small durable write itself, is longer by that. The row of the " +
+    "start holds all turns of a start with these leases, before the first client."
   );
 }
 

@@ -20,7 +20,7 @@ export const benchLimits = {
   turnKeys: 200_000,
   turnLeases: 100_000,
   expiringLeases: 10_000,
-  expiringTtlSeconds: 5,
+  expiringTtlSeconds: 8,
   /** Pause between two puts of its one client, and for how long one client process puts. */
   turnPaceMs: 2,
   turnProbeSeconds: 3,

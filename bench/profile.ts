@@ -9,6 +9,9 @@ import { runLoad, type LoadOptions } from "./load.ts";
 
 const shownFunctions = 40;
 
+/** With them the server does not start itself anew, which a profiler's signal may end. */
+const heapFlags = "--max-old-space-size=4096 --max-semi-space-size=64";
+
 interface ProfileNode {
   readonly id: number;
   readonly callFrame: { readonly functionName: string; readonly url: string; lineNumber: number };
@@ -54,7 +57,9 @@ export async function profile(program: string, cell: Cell, options: LoadOptions)
     label: "profiled",
     program,
     flags: ["--log-level", "warn"],
-    env: { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval 200 --cpu-prof-dir=${folder}` },
+    env: {
+      NODE_OPTIONS: `${heapFlags} --cpu-prof --cpu-prof-interval 200 --cpu-prof-dir=${folder}`,
+    },
   });
   try {
     const measured = await runLoad(server, cell, options);

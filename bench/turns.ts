@@ -46,10 +46,10 @@ class TurnBench {
     const { revision } = await this.#status();
     await this.#phase("compaction", () => this.#ctl("compaction", "--physical", revision));
     await this.#phase("defragment", () => this.#ctl("defrag"));
+    const before = (await readMetrics(this.#server)).get(revokedMetric) ?? 0;
+    const args = ["--keys", `${expiringLeases}`, "--ttl", `${expiringTtlSeconds}`, "--attach"];
+    await this.#load("grant", 8, args);
     await this.#phase("expiry", async () => {
-      const before = (await readMetrics(this.#server)).get(revokedMetric) ?? 0;
-      const args = ["--keys", `${expiringLeases}`, "--ttl", `${expiringTtlSeconds}`, "--attach"];
-      await this.#load("grant", 8, args);
       await this.#until((metrics) => (metrics.get(revokedMetric) ?? 0) >= before + expiringLeases);
     });
     await this.#server.end("SIGTERM");
