@@ -19,8 +19,8 @@ import {
 export interface PageSource {
   readonly sizeBytes: number;
   /**
-   * Exactly `length` bytes from `at`, within the file. Valid until the next read. May throw what the
-   * system says.
+   * Exactly `length` bytes from `at`, within the file. Valid until the next read. May throw what
+   * the system says.
    */
   read(at: number, length: number): Uint8Array;
 }

@@ -19,10 +19,10 @@ export type VisitRow = (key: Uint8Array, value: Uint8Array) => boolean;
 /**
  * Reads a bbolt file of any writer, from its newest transaction.
  *
- * RD1  Whatever the file holds, the outcome is its rows or a {@link BoltError}: every number of it is
- *      checked before it is used.
- * RD2  Keys strictly ascend over the whole walk and stay within their branch, so no leaf is visited
- *      twice and every walk ends.
+ * RD1  Whatever the file holds, the outcome is its rows or a {@link BoltError}: every number of it
+ *      is checked before it is used.
+ * RD2  Keys strictly ascend over the whole walk and stay within their branch, so no leaf is
+ *      visited twice and every walk ends.
  * RD3  Memory: one page a level, and never more than the file has.
  */
 export class BoltReader {

@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { compare, fromBinaryString, toBinaryString, utf8 } from "../../src/base/bytes.ts";
 import { Batch, buckets } from "../../src/server/backend/backend.ts";
 import type { Backend, Bucket, View } from "../../src/server/backend/backend.ts";
-import { imageContract } from "./image-contract.ts";
 
 /** What a test of the contract runs on: a fresh database that can be closed and opened again. */
 export interface BackendHarness {
@@ -101,13 +100,9 @@ class Model {
   }
 }
 
-/** Runs the contract of `Backend` against one adapter. */
-export function backendContract(
-  name: string,
-  create: () => BackendHarness,
-  propertyRuns: number,
-): void {
-  const contract = (title: string, run: (backend: Backend, h: BackendHarness) => Promise<void>) =>
+/** How the tests of a contract run on one adapter. */
+export function contractOn(name: string, create: () => BackendHarness): Contract {
+  return (title, run) =>
     test(`${name}: ${title}`, async () => {
       const harness = create();
       const backend = harness.open();
@@ -121,11 +116,13 @@ export function backendContract(
         harness.dispose();
       }
     });
+}
 
+/** Runs the contract of `Backend`, database files apart, against one adapter. */
+export function backendContract(contract: Contract, propertyRuns: number): void {
   readContract(contract);
   commitContract(contract);
   defragmentContract(contract);
-  imageContract(contract);
   propertyContract(contract, propertyRuns);
 }
 

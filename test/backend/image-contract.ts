@@ -98,6 +98,7 @@ const head = (index: number, keys: number): ImageHead => ({
   removed: [utf8("ff")],
 });
 
+/** Runs the contract of `ImageBackend`. */
 export function imageContract(contract: Contract): void {
   exportContract(contract);
   importContract(contract);

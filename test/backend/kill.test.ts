@@ -106,8 +106,8 @@ for (const at of swapDeaths) {
 }
 
 /**
- * While receiving and loading, and around the swap: each thread that takes a file in renames once, the
- * writer twice a swap, so 3 and 4 are those of its second swap.
+ * While receiving and loading, and around the swap: each thread that takes a file in renames once,
+ * the writer twice a swap, so 3 and 4 are those of its second swap.
  */
 const replaceDeaths = [
   "writeSync:1:after",

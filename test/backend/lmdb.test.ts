@@ -5,24 +5,23 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openLmdbBackend } from "../../src/server/backend/lmdb.ts";
 import { takePrepared } from "../../src/server/backend/lmdb-prepared.ts";
-import { backendContract, batchOf, close, commit } from "./contract.ts";
+import { backendContract, batchOf, close, commit, contractOn } from "./contract.ts";
+import { imageContract } from "./image-contract.ts";
 import { plainTurn } from "./plain-turn.ts";
 
 const newDirectory = (): string => mkdtempSync(join(tmpdir(), "quorate-backend-"));
 
-backendContract(
-  "LMDB",
-  () => {
-    const directory = newDirectory();
-    return {
-      open: () => openLmdbBackend({ directory, turn: plainTurn }),
-      preparedPath: (name) => join(directory, name),
-      takePrepared: (path) => takePrepared(directory, path),
-      dispose: () => rmSync(directory, { recursive: true }),
-    };
-  },
-  10,
-);
+const contract = contractOn("LMDB", () => {
+  const directory = newDirectory();
+  return {
+    open: () => openLmdbBackend({ directory, turn: plainTurn }),
+    preparedPath: (name) => join(directory, name),
+    takePrepared: (path) => takePrepared(directory, path),
+    dispose: () => rmSync(directory, { recursive: true }),
+  };
+});
+backendContract(contract, 10);
+imageContract(contract);
 
 const damage: Readonly<Record<string, (path: string, size: number) => void>> = {
   "cut in the middle": (path, size) => truncateSync(path, size / 2),

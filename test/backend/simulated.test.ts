@@ -1,20 +1,19 @@
 import { createRandom } from "../../src/base/random.ts";
 import { SimBackendDisk } from "../sim/backend.ts";
-import { backendContract } from "./contract.ts";
+import { backendContract, contractOn } from "./contract.ts";
+import { imageContract } from "./image-contract.ts";
 import { createQuickClock } from "./quick-clock.ts";
 
-backendContract(
-  "simulated",
-  () => {
-    const disk = new SimBackendDisk();
-    const random = createRandom(1);
-    const clock = createQuickClock();
-    return {
-      open: () => disk.open({ clock, random }),
-      preparedPath: (name) => name,
-      takePrepared: (path) => disk.takePrepared(path),
-      dispose: () => {},
-    };
-  },
-  50,
-);
+const contract = contractOn("simulated", () => {
+  const disk = new SimBackendDisk();
+  const random = createRandom(1);
+  const clock = createQuickClock();
+  return {
+    open: () => disk.open({ clock, random }),
+    preparedPath: (name) => name,
+    takePrepared: (path) => disk.takePrepared(path),
+    dispose: () => {},
+  };
+});
+backendContract(contract, 50);
+imageContract(contract);

@@ -1,5 +1,5 @@
-// Database files between Quorate and Go etcd 3.7.1, in both directions: what `etcdutl` says of them,
-// and that the data restored elsewhere have the HashKV they had.
+// Database files between Quorate and Go etcd 3.7.1, in both directions: what `etcdutl` says of
+// them, and that the data restored elsewhere have the HashKV they had.
 import { closeSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 

@@ -21,8 +21,8 @@ import type { RowMap } from "./row-map.ts";
  * SB1  Commits reach the disk in order; a crash keeps a prefix of them, never shorter than what was
  *      reported, possibly longer.
  * SB2  A commit that failed may be on the disk after the crash, or not: nobody can tell.
- * SB3  Replacing is one more step of that kind: a crash keeps it or not, and then what was prepared is
- *      where it was.
+ * SB3  Replacing is one more step of that kind: a crash keeps it or not, and then what was
+ *      prepared is where it was.
  */
 
 /** Rows of every bucket after some commit. Never changes. */

@@ -37,7 +37,7 @@ test("etcd-15271 (row 34): a synced watch goes on behind an installed snapshot",
   await Promise.all([leader.close(), follower.close()]);
 });
 
-test("etcd-20221 (row 40): a watch from the future gets nothing older after an install", async () => {
+test("etcd-20221 (row 40): a watch from the future gets nothing older", async () => {
   const { leader, follower } = pair(10, 50);
   const [inside, beyond] = [30, 60].map((startRevision) => follower.watch({ startRevision }));
   await follower.install(await follower.prepare(await leader.file()));
@@ -51,7 +51,7 @@ test("etcd-20221 (row 40): a watch from the future gets nothing older after an i
   await Promise.all([leader.close(), follower.close()]);
 });
 
-test("etcd-18055 (row 13): snapshots one right after the other are installed in order", async () => {
+test("etcd-18055 (row 13): snapshots back to back are installed in order", async () => {
   const { leader, follower } = pair(5, 20);
   const watch = follower.watch();
   const files = [await leader.file()];

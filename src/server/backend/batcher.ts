@@ -132,8 +132,8 @@ export class BackendWriter implements RowWriter {
 
   /**
    * Puts the prepared environment at `path` in the place of the backend (BW4). `done` runs in the
-   * call that changes `view`, before anything else sees it: the owner's picture of the rows is to be
-   * read again there. Then all who wait for a commit are told. A failure ends the process.
+   * call that changes `view`, before anything else sees it: the owner's picture of the rows is to
+   * be read again there. Then all who wait for a commit are told. A failure ends the process.
    */
   replace(path: string, done: () => void): void {
     assert(this.#replacement === null, "two replacements of the backend at once");

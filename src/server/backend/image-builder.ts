@@ -9,7 +9,7 @@ import type { Bucket, View } from "./backend.ts";
 import type { ImageHead } from "./image.ts";
 
 /** Size of the pieces a database file is given out in. */
-export const imagePieceBytes = 1 << 20;
+const imagePieceBytes = 1 << 20;
 
 /** In the order of their names, as they stand in the file. */
 export const bucketOrder: readonly Bucket[] = [...buckets].sort((a, b) =>

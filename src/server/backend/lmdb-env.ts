@@ -95,8 +95,8 @@ export function openEnv(path: string): LmdbEnv {
 }
 
 /**
- * Opens a database that this process has open already. Its file is not looked at, as {@link openEnv}
- * does: it may change at this moment.
+ * Opens a database that this process has open already. Its file is not looked at, as
+ * {@link openEnv} does: it may change at this moment.
  */
 export function openLive(path: string): LmdbEnv {
   return openBuckets(openRoot(path));

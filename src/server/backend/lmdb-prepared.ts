@@ -31,8 +31,8 @@ export function takePrepared(backendDirectory: string, path: string): boolean {
 }
 
 /**
- * At boot: removes everything that installs which did not reach their end have left in the directory
- * of prepared environments, which holds nothing else.
+ * At boot: removes everything that installs which did not reach their end have left in the
+ * directory of prepared environments, which holds nothing else.
  */
 export function clearPrepared(directory: string): void {
   if (!existsSync(directory)) return;

@@ -19,8 +19,8 @@ type Post = (message: FromWriter, transfer?: ArrayBuffer[]) => void;
  * LW2  After a failed commit nothing is written any more.
  * LW3  While the owner opens the copy that defragment made (from "ready" to "opened"), nothing is
  *      committed: copy and database hold the same rows.
- * LW4  One swap is under way at a time, in the order asked for; a replacement ends a defragment that
- *      is before it, whose copy nobody would use.
+ * LW4  One swap is under way at a time, in the order asked for; a replacement ends a defragment
+ *      that is before it, whose copy nobody would use.
  */
 class Writer {
   readonly #path: string;

@@ -49,8 +49,8 @@ export class Compactor {
   }
 
   /**
-   * The store's content was replaced: what was under way is void (S5), and those who wait for it are
-   * told, as the new content has it or resumes it.
+   * The store's content was replaced: what was under way is void (S5), and those who wait for it
+   * are told, as the new content has it or resumes it.
    */
   reset(): void {
     const jobs = this.#jobs;

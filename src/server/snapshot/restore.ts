@@ -24,7 +24,7 @@ const memberBuckets: readonly Bucket[] = ["members", "members_removed", "cluster
 
 /**
  * Takes over the data of a database file, not its cluster: keys, leases, alarms and auth stay, and
- * the member begins a new log with members of its own.
+ * the member begins a new log with members of its own. @forTests
  */
 export function restoreSnapshot(options: RestoreOptions, done: Done<ImageHead>): void {
   const { backend, file, path } = options;

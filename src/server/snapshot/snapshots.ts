@@ -14,7 +14,7 @@ export interface SnapshotLimits {
   readonly durationMsMax: number;
 }
 
-export const snapshotLimits: SnapshotLimits = {
+const snapshotLimits: SnapshotLimits = {
   exportsMax: 2,
   stallMs: 60_000,
   durationMsMax: 3_600_000,
