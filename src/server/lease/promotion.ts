@@ -44,8 +44,8 @@ export class Promotion {
 }
 
 /**
- * After a promotion many leases end in the same second. Those beyond the bound of a second are moved
- * to the next one with room, so that leases which really end are still revoked in time.
+ * After a promotion many leases end in the same second. Those beyond the bound of a second are
+ * moved to the next one with room, so that leases which really end are still revoked in time.
  */
 class ExpirySpread {
   readonly #perSecondMax: number;

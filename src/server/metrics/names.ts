@@ -38,18 +38,7 @@ export function createServerMetrics(r: MetricRegistry) {
       doubling(0.0001, 20),
       ["version", "op", "success"],
     ),
-    requestSeconds: r.histograms(
-      "etcd_server_request_duration_seconds",
-      "From a request to its answer; frequent kinds are sampled.",
-      usual,
-      ["type", "success"],
-    ),
-    rangeSeconds: r.histograms(
-      "etcd_server_range_duration_seconds",
-      "Reading a range in the store; sampled.",
-      doubling(0.0001, 20),
-      ["success"],
-    ),
+    ...createRequestMetrics(r),
     leaseTtl: r.histogram(
       "etcd_debugging_lease_ttl_total",
       "Granted times to live in seconds.",
@@ -85,6 +74,23 @@ export function createServerMetrics(r: MetricRegistry) {
       "server_id",
       "alarm_type",
     ]),
+  };
+}
+
+function createRequestMetrics(r: MetricRegistry) {
+  return {
+    requestSeconds: r.histograms(
+      "etcd_server_request_duration_seconds",
+      "From a request to its answer; frequent kinds are sampled.",
+      usual,
+      ["type", "success"],
+    ),
+    rangeSeconds: r.histograms(
+      "etcd_server_range_duration_seconds",
+      "Reading a range in the store; sampled.",
+      doubling(0.0001, 20),
+      ["success"],
+    ),
   };
 }
 
