@@ -80,8 +80,8 @@ test("etcd-13933 (row 4): after an install and a crash the index is the snapshot
   const { leader, follower } = pair(0, 50);
   for (const entry of puts(0, 10)) follower.apply(entry);
   await follower.commit();
-  follower.apply(put("k3", "not committed when the snapshot comes"));
   const path = await follower.prepare(await leader.file());
+  follower.apply(put("k3", "not committed when the snapshot is installed"));
   await follower.install(path);
   await follower.commit();
   const view = follower.backend.view();
