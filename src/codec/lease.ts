@@ -97,3 +97,72 @@ function decodeCheckpoint(bytes: Uint8Array): LeaseCheckpoint {
   }
   return checkpoint;
 }
+
+export function encodeLeaseCheckpointRequest(
+  out: Writer,
+  checkpoints: readonly LeaseCheckpoint[],
+): void {
+  for (const { id, remainingTtl } of checkpoints) {
+    const mark = out.beginNested(0x0a);
+    bigField(out, 0x08, id);
+    int64Field(out, 0x10, remainingTtl);
+    out.endNested(mark);
+  }
+}
+
+/** LeaseKeepAliveResponse and LeaseTimeToLiveResponse as members send them to each other. */
+export interface LeaseAnswer {
+  id: bigint;
+  ttl: number;
+  grantedTtl: number;
+  keys: Uint8Array[];
+}
+
+/** Writes everything behind the header. */
+export function encodeLeaseAnswer(out: Writer, answer: LeaseAnswer): void {
+  bigField(out, 0x10, answer.id);
+  int64Field(out, 0x18, answer.ttl);
+  int64Field(out, 0x20, answer.grantedTtl);
+  for (const key of answer.keys) out.bytesField(0x2a, key);
+}
+
+export function decodeLeaseAnswer(bytes: Uint8Array): LeaseAnswer {
+  const answer: LeaseAnswer = { id: 0n, ttl: 0, grantedTtl: 0, keys: [] };
+  const r = new Reader(bytes);
+  while (r.next()) {
+    switch (r.tag) {
+      case 0x10:
+        answer.id = r.bigInt64();
+        break;
+      case 0x18:
+        answer.ttl = r.int64();
+        break;
+      case 0x20:
+        answer.grantedTtl = r.int64();
+        break;
+      case 0x2a:
+        answer.keys.push(r.presentBytes().slice());
+        break;
+      default:
+        r.skip();
+    }
+  }
+  return answer;
+}
+
+const tagInternal = 0x0a;
+
+/** leasepb.LeaseInternalRequest and LeaseInternalResponse: one message inside another. */
+export function decodeLeaseInternal(bytes: Uint8Array): Uint8Array | null {
+  let inner: Uint8Array | null = null;
+  const r = new Reader(bytes);
+  while (r.next()) {
+    if (r.tag === tagInternal) inner = r.presentBytes();
+    else r.skip();
+  }
+  return inner;
+}
+
+export function encodeLeaseInternal(out: Writer, inner: Uint8Array): void {
+  out.bytesField(tagInternal, inner);
+}

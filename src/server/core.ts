@@ -16,7 +16,9 @@ import { bootstrapChanges, refuseLearners } from "./bootstrap.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { forceNewCluster, type ForcedLog } from "./force-new-cluster.ts";
 import { ClusterLink } from "./cluster-link.ts";
+import { LeaseRouter } from "./cluster-leases.ts";
 import { LeaseExpiry } from "./lease-expiry.ts";
+import { createLeasePeerServices } from "./lease-peer-services.ts";
 import type { Member } from "./member/member.ts";
 import type { Sha1 } from "./member/member-id.ts";
 import { advanceElection } from "./member/tick-advance.ts";
@@ -24,7 +26,7 @@ import { MemberLife } from "./member-life.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
 import type { ImageFile } from "./mvcc/image-blocks.ts";
 import type { Node } from "./node.ts";
-import type { PeerEvents, PeerTransport } from "./peer/peer-port.ts";
+import type { PeerEvents, PeerService, PeerTransport } from "./peer/peer-port.ts";
 import { RaftProposer } from "./proposer.ts";
 import { SnapshotExchange } from "./snapshot-exchange.ts";
 import { SnapshotExports } from "./snapshot/snapshots.ts";
@@ -32,6 +34,9 @@ import { SpaceGuard } from "./space-guard.ts";
 import { createNode, type StartNodeOptions } from "./start-node.ts";
 import type { OpenedWal } from "./wal/open.ts";
 import { installState, loadState, writeConfState, writeFirstRows, type State } from "./state.ts";
+
+/** Time for a request to another member, beside two elections (as in etcd). */
+const requestMs = 5000;
 
 /** Everything a member needs from outside; nothing else reaches it. */
 export interface CoreParts {
@@ -77,6 +82,9 @@ export class ServerCore {
   readonly life: MemberLife;
   readonly snapshots: SnapshotExports;
   readonly link: ClusterLink;
+  readonly leases: LeaseRouter;
+  /** What other members may ask over the peer port. */
+  readonly peerServices: readonly PeerService[];
   readonly #parts: CoreParts;
   readonly #applier: Applier;
   readonly #expiry: LeaseExpiry;
@@ -95,6 +103,9 @@ export class ServerCore {
       fail: parts.fatal,
       proposeRevoke: (id) => {
         target.core!.#expiry.expired(id);
+      },
+      proposeCheckpoints: (checkpoints) => {
+        target.core!.leases.proposeCheckpoints(checkpoints);
       },
     });
     parts.log.info("kvstore restored", { "current-rev": state.store.currentRevision });
@@ -188,6 +199,18 @@ export class ServerCore {
         node.transferLeader(to);
       },
     });
+    const { electionTimeoutMs } = config;
+    this.leases = new LeaseRouter({
+      ...{ lessor, node, clock, proposer: this.proposer, peers: this.link.transport },
+      requestTimeoutMs: requestMs + 2 * electionTimeoutMs,
+    });
+    const leaseServices = createLeasePeerServices({
+      ...{ leases: this.leases, ids: parts.ids },
+      exists: (id) => lessor.exists(id),
+      currentRevision: () => store.currentRevision,
+      raftTerm: () => node.term,
+    });
+    this.peerServices = [...this.life.peerServices, ...leaseServices];
     metrics.connect({ state, backend, node });
   }
 

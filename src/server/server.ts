@@ -119,7 +119,7 @@ class MemberServer implements RunningServer {
         {
           ...{ clock, log, inbound: must(this.#transport).inbound },
           urls: this.#config.listenPeerUrls.map((url) => url.text),
-          services: core.life.peerServices,
+          services: core.peerServices,
         },
         (error, listener) => {
           if (listener === null) reject(error ?? new Error("Cannot listen for peers"));

@@ -69,6 +69,7 @@ function createMethods(parts: ServiceParts): GrpcMethod[] {
     }),
     ...createLeaseService({
       ...{ lessor, proposer, reads, answers, currentRevision, random: io.random.fork("lease") },
+      leases: parts.core.leases,
       checkQuota: () => guard.check(leaseGrantCost()),
     }),
     ...createClusterService({ cluster, reads, answers, membership: parts.core.life.membership }),

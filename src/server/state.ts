@@ -1,12 +1,13 @@
 // ST1  Everything here is a picture of the backend's rows plus the entries applied since; it is
 //      loaded from one view, leases before keys, so that attachments find their lease.
-// ST2  An installed snapshot replaces all of it in one turn; watchers stay and go on from where they
-//      were.
+// ST2  An installed snapshot replaces all of it in one turn; watchers stay and go on from where
+//      they were.
 
 import { utf8 } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import type { Checksum, Clock, Random, Turn } from "../base/ports.ts";
 import { clusterVersion } from "../base/version.ts";
+import type { LeaseCheckpoint } from "../codec/lease.ts";
 import type { ConfState } from "../raft/types.ts";
 import { AlarmStore } from "./apply/alarm.ts";
 import { BackendWriter } from "./backend/batcher.ts";
@@ -43,6 +44,8 @@ export interface StateParts {
   readonly fail: (error: Error) => void;
   /** The lessor found the lease expired and leads. */
   readonly proposeRevoke: (id: bigint) => void;
+  /** The lessor leads and wants the log to know what is left of leases. */
+  readonly proposeCheckpoints: (checkpoints: readonly LeaseCheckpoint[]) => void;
 }
 
 /** The state machine of one member. */
@@ -74,6 +77,7 @@ export function loadState(parts: StateParts): State {
     rows: writer,
     minTtlSeconds: minLeaseTtlSeconds(electionTicks, config.heartbeatIntervalMs),
     proposeRevoke: parts.proposeRevoke,
+    proposeCheckpoints: parts.proposeCheckpoints,
   });
   const cluster = new Cluster(parts.ids, writer, { log, learnersMax: config.maxLearners });
   const alarms = new AlarmStore(writer);
@@ -128,7 +132,7 @@ export function installState(
 }
 
 /** ST2. Called in the turn in which the writer's view changed. */
-export function reloadState(state: State): Reloaded {
+function reloadState(state: State): Reloaded {
   const { writer, store, watchable, lessor, cluster, alarms } = state;
   const fromRevision = store.currentRevision + 1;
   cluster.load(writer.view);

@@ -57,6 +57,7 @@ export class ApplyRig {
     const { writer } = this;
     this.lessor = new Lessor({
       ...{ clock: hand, turn: hand, rows: writer, minTtlSeconds: 2 },
+      proposeCheckpoints: () => undefined,
       proposeRevoke: () => undefined,
     });
     this.store = new KvStore({

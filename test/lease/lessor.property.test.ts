@@ -46,6 +46,7 @@ class World {
       delete: (_, key) => void this.rows.delete(toBinaryString(key)),
     },
     minTtlSeconds: 2,
+    proposeCheckpoints: () => undefined,
     proposeRevoke: (id) => {
       this.rules.proposed(this.clock.now(), id);
       this.proposed.push(id);

@@ -12,6 +12,8 @@ import { leaseLimits, Lessor } from "../../src/server/lease/lessor.ts";
 import { Answers } from "../../src/server/rpc/answers.ts";
 import { createLeaseService } from "../../src/server/rpc/lease.ts";
 import type { Proposer, ReadWaiter } from "../../src/server/rpc/services.ts";
+import { LeaseRouter } from "../../src/server/cluster-leases.ts";
+import type { Node } from "../../src/server/node.ts";
 import { FakeCall } from "../watch/fake-call.ts";
 import { FakeClock, FakeRandom, FakeTurn } from "../watch/fakes.ts";
 import { fieldsOf, message, nested } from "../watch/messages.ts";
@@ -25,10 +27,29 @@ class World {
     turn: new FakeTurn(),
     rows: { put: () => undefined, delete: () => undefined },
     minTtlSeconds: 2,
+    proposeCheckpoints: () => undefined,
     proposeRevoke: () => undefined,
   });
   revision = 5;
   quotaError: EtcdError | null = null;
+  /** What leads, and its only voter. */
+  readonly node = { isLeader: true, leader: 1n, confState: { voters: [1n] } };
+  readonly router = new LeaseRouter({
+    ...{ lessor: this.lessor, clock: this.clock, requestTimeoutMs: 7000 },
+    node: Object.assign(this.node, {
+      gate: { read: (waiter: ReadWaiter) => void this.reads.push(waiter) },
+    }) as unknown as Node,
+    proposer: {
+      proposeNow: (field, body, waiter) => {
+        this.apply(field, body, waiter);
+      },
+    },
+    peers: {
+      call: () => {
+        throw new Error("there is no other member");
+      },
+    },
+  });
   readonly methods = createLeaseService({
     lessor: this.lessor,
     proposer: {
@@ -37,6 +58,7 @@ class World {
       },
     },
     reads: { read: (waiter) => void this.reads.push(waiter) },
+    leases: this.router,
     answers: new Answers(new HeaderCodec(11n, 22n), () => 3),
     random: new FakeRandom(9),
     currentRevision: () => this.revision,

@@ -56,6 +56,7 @@ export class MemberRig {
     const lessor = new Lessor({
       ...{ clock, turn, rows: writer, minTtlSeconds: 2 },
       proposeRevoke: () => undefined,
+      proposeCheckpoints: () => undefined,
     });
     const store = new KvStore({
       ...{ writer, clock, turn, checksum, leases: lessor, log: silent, hashSeed: 3 },

@@ -15,6 +15,10 @@ export class Lease implements HeapItem {
   readonly ttl: number;
   /** From the last checkpoint, seconds; 0 = none. */
   remainingTtl = 0;
+  /** A checkpoint of it may be in the log: applied or on its way. */
+  isCheckpointed = false;
+  /** The clearing of its checkpoint is on its way into the log. */
+  isClearing = false;
   /** Infinity while this member is not the primary. */
   expiresAt = Infinity;
   /** Attached keys as binary strings; null when none ever was. */

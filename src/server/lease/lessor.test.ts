@@ -34,6 +34,7 @@ function setup() {
     turn,
     rows,
     minTtlSeconds: 2,
+    proposeCheckpoints: () => undefined,
     proposeRevoke: (id) => proposed.push(id),
   });
   return { clock, turn, rows, proposed, lessor, waiter: new Waiter() };

@@ -11,6 +11,8 @@
  * LS5  A key is attached to at most one lease: keyLease(k) = l exactly when l.keys holds k.
  * LS6  After a promotion every lease has at least its full (or checkpointed) TTL left, plus the
  *      given extension, since renewals sent to the former primary may not be known here.
+ * LS7  A lease with a checkpoint is renewed only after the log has cleared it: a later leader would
+ *      count from the checkpoint, and end the lease early.
  */
 import type { EtcdError } from "../../base/etcd-errors.ts";
 import { errLeaseExist, errLeaseNotFound, errLeaseTTLTooLarge } from "../../base/etcd-errors.ts";
@@ -20,6 +22,7 @@ import { Histogram, doubling } from "../../base/metrics.ts";
 import type { Clock, Timer, Turn } from "../../base/ports.ts";
 import type { View } from "../backend/backend.ts";
 import type { RowWriter } from "../backend/rows.ts";
+import type { LeaseCheckpoint } from "../../codec/lease.ts";
 import type { LeaseAttachments } from "../mvcc/types.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import { Lease } from "./lease.ts";
@@ -35,12 +38,16 @@ export const leaseLimits = {
   revokeRoundMs: 500,
   /** A proposed revoke that had no effect (lost, refused) is proposed again after this. */
   revokeRetryMs: 3000,
+  /** What is left of a lease longer than this is put into the log about as often (as in etcd). */
+  checkpointMs: 300_000,
+  /** Checkpoints in one entry. */
+  checkpointsMax: 1000,
   /** Requests of one keep-alive stream that wait behind one that cannot be answered yet. */
   keepAliveQueueMax: 10_000,
 } as const;
 
 /** Results of {@link Lessor.renew} that are not a TTL. */
-export const renewed = { missing: 0, notPrimary: -1, waiting: -2 } as const;
+export const renewed = { missing: 0, notPrimary: -1, waiting: -2, checkpointed: -3 } as const;
 
 /** etcd's least TTL in seconds: 1.5 election timeouts, rounded up. */
 export function minLeaseTtlSeconds(electionTicks: number, tickMs: number): number {
@@ -55,6 +62,8 @@ export interface LessorDeps {
   readonly minTtlSeconds: number;
   /** The primary found the lease expired: propose to revoke it. Called again while it exists. */
   proposeRevoke(id: bigint): void;
+  /** The primary wants the log to know what is left of these leases. */
+  proposeCheckpoints(checkpoints: readonly LeaseCheckpoint[]): void;
 }
 
 export interface LeaseStatus {
@@ -78,6 +87,8 @@ export class Lessor implements LeaseAttachments {
   private readonly keyLease = new Map<string, Lease>();
   private readonly queue = new ExpiryQueue();
   private readonly expired: Lease[] = [];
+  /** Walks over all leases once per `checkpointMs`. */
+  private checkpointWalk: Iterator<Lease> | null = null;
   private timer: Timer | null = null;
   private primary = false;
   /** Set while not every lease has its expiry time yet. */
@@ -135,7 +146,18 @@ export class Lessor implements LeaseAttachments {
     const lease = this.leases.get(id);
     if (lease === undefined) return;
     lease.remainingTtl = Math.max(0, remainingTtl);
+    lease.isCheckpointed = lease.remainingTtl > 0;
+    if (!lease.isCheckpointed) lease.isClearing = false;
     this.persist(lease);
+  }
+
+  /**
+   * A checkpoint of 0 was proposed (true) or that failed (false). No other checkpoint of the lease
+   * is proposed until it is applied: then none can follow it (LS7).
+   */
+  clearing(id: bigint, isUnderWay: boolean): void {
+    const lease = this.leases.get(id);
+    if (lease !== undefined) lease.isClearing = isUnderWay;
   }
 
   /**
@@ -157,7 +179,9 @@ export class Lessor implements LeaseAttachments {
     assert(!this.primary, "leases are restored before the first promotion");
     const row = decodeLeaseRow(value);
     if (row === null || row.id === 0n) throw new Error("Cannot read lease row: damaged");
-    this.add(row.id, row.ttl).remainingTtl = Math.max(0, row.remainingTtl);
+    const lease = this.add(row.id, row.ttl);
+    lease.remainingTtl = Math.max(0, row.remainingTtl);
+    lease.isCheckpointed = lease.remainingTtl > 0;
   }
 
   attach(id: bigint, key: Uint8Array): void {
@@ -192,7 +216,8 @@ export class Lessor implements LeaseAttachments {
 
   /**
    * Starts a fresh full TTL. Returns that TTL in seconds, or one of {@link renewed}; with `waiting`
-   * the waiter is called later, unless {@link cancelRenew} comes first (LS4).
+   * the waiter is called later, unless {@link cancelRenew} comes first (LS4). `checkpointed`: apply
+   * a checkpoint of 0 first, then ask again (LS7).
    */
   renew(id: bigint, waiter: RenewWaiter): number {
     if (!this.primary) return renewed.notPrimary;
@@ -203,6 +228,7 @@ export class Lessor implements LeaseAttachments {
       (lease.waiters ??= []).push(waiter);
       return renewed.waiting;
     }
+    if (lease.isCheckpointed) return renewed.checkpointed;
     lease.expiresAt = now + lease.ttl * 1000;
     this.queue.update(lease);
     this.counters.renewed++;
@@ -253,11 +279,14 @@ export class Lessor implements LeaseAttachments {
     if (!this.primary) return;
     this.primary = false;
     this.promotion = null;
+    this.checkpointWalk = null;
     this.timer?.cancel();
     this.timer = null;
     this.queue.clear();
     for (const lease of this.leases.values()) {
       lease.expiresAt = Infinity;
+      lease.isCheckpointed = lease.remainingTtl > 0;
+      lease.isClearing = false;
       this.endWaiters(lease, "notPrimary");
     }
   }
@@ -310,7 +339,33 @@ export class Lessor implements LeaseAttachments {
     this.timer = this.deps.clock.after(leaseLimits.revokeRoundMs, () => {
       this.schedule();
       this.proposeExpired();
+      this.proposeCheckpoints();
     });
+  }
+
+  /** One round: its share of a walk over all leases that takes `checkpointMs`. */
+  private proposeCheckpoints(): void {
+    const { checkpointMs, revokeRoundMs, checkpointsMax } = leaseLimits;
+    const rounds = checkpointMs / revokeRoundMs;
+    const found: LeaseCheckpoint[] = [];
+    const now = this.deps.clock.now();
+    for (let left = Math.ceil(this.leases.size / rounds); left > 0; left--) {
+      this.checkpointWalk ??= this.leases.values();
+      const next = this.checkpointWalk.next();
+      if (next.done === true) {
+        this.checkpointWalk = null;
+        break;
+      }
+      const { id, ttl, remainingTtl, expiresAt, isClearing } = next.value;
+      const known = remainingTtl > 0 ? remainingTtl : ttl;
+      const seconds = Math.ceil((expiresAt - now) / 1000);
+      const isLong = known * 1000 > checkpointMs && expiresAt !== Infinity;
+      if (!isLong || isClearing || seconds <= 0 || seconds >= known) continue;
+      next.value.isCheckpointed = true;
+      found.push({ id, remainingTtl: seconds });
+      if (found.length === checkpointsMax) break;
+    }
+    if (found.length > 0) this.deps.proposeCheckpoints(found);
   }
 
   /** One round: bounded, so that mass expiry neither blocks the turn nor floods the log. */

@@ -1,9 +1,4 @@
-import {
-  EtcdError,
-  errLeaderChanged,
-  errNotPrimaryLessor,
-  errStopped,
-} from "../../base/etcd-errors.ts";
+import { EtcdError, errNotPrimaryLessor, errStopped } from "../../base/etcd-errors.ts";
 import { grpcCode } from "../../base/grpc-code.ts";
 import type { Random } from "../../base/ports.ts";
 import {
@@ -11,10 +6,10 @@ import {
   decodeLeaseId,
   decodeLeaseIdRequest,
   decodeLeaseTimeToLiveRequest,
+  encodeLeaseAnswer,
   encodeLeaseGrantRequest,
   encodeLeaseIdRequest,
 } from "../../codec/lease.ts";
-import type { LeaseTimeToLiveRequest } from "../../codec/messages.ts";
 import { Writer } from "../../codec/writer.ts";
 import type { GrpcCall, GrpcMethod } from "../../http2/types.ts";
 import { requestField } from "../apply/fields.ts";
@@ -23,15 +18,12 @@ import { leaseLimits, renewed } from "../lease/lessor.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { WriteWaiter } from "./answers.ts";
 import type { Answers } from "./answers.ts";
-import type { LinearizableReads, Proposer, ReadWaiter } from "./services.ts";
+import type { ClusterLeases, LinearizableReads, Proposer, ReadWaiter } from "./services.ts";
 
 const tagId = 0x10;
 const tagTtl = 0x18;
-const tagGrantedTtl = 0x20;
-const tagKeys = 0x2a;
 const tagLeases = 0x12;
 const tagStatusId = 0x08;
-const missingTtl = -1;
 
 const errTooManyWaiting = new EtcdError(
   grpcCode.resourceExhausted,
@@ -42,6 +34,7 @@ export interface LeaseServiceParts {
   readonly lessor: Lessor;
   readonly proposer: Proposer;
   readonly reads: LinearizableReads;
+  readonly leases: ClusterLeases;
   readonly answers: Answers;
   readonly random: Random;
   /** The store's revision, for headers. */
@@ -67,7 +60,7 @@ export function createLeaseService(parts: LeaseServiceParts): GrpcMethod[] {
       service.revoke(call, bytes);
     }),
     unary("LeaseTimeToLive", (call, bytes) => {
-      parts.reads.read(new TimeToLiveRead(call, decodeLeaseTimeToLiveRequest(bytes), parts));
+      timeToLive(call, bytes, parts);
     }),
     unary("LeaseLeases", (call) => {
       service.leases(call);
@@ -139,36 +132,19 @@ function pickId(lessor: Lessor, random: Random): bigint {
   }
 }
 
-class TimeToLiveRead implements ReadWaiter {
-  private readonly call: GrpcCall;
-  private readonly request: LeaseTimeToLiveRequest;
-  private readonly parts: LeaseServiceParts;
-
-  constructor(call: GrpcCall, request: LeaseTimeToLiveRequest, parts: LeaseServiceParts) {
-    this.call = call;
-    this.request = request;
-    this.parts = parts;
-  }
-
-  ready(error: EtcdError | null): void {
-    const { call, request } = this;
-    const { answers, lessor, currentRevision } = this.parts;
-    const { id } = request;
-    const failure = error ?? (lessor.isPrimary ? null : errLeaderChanged);
-    if (failure !== null) {
-      answers.fail(call, failure);
+function timeToLive(call: GrpcCall, bytes: Uint8Array, parts: LeaseServiceParts): void {
+  const { answers, leases, currentRevision } = parts;
+  const { id, keys } = decodeLeaseTimeToLiveRequest(bytes);
+  leases.timeToLive(id, keys, (error, answer) => {
+    if (call.done) return;
+    if (error !== null) {
+      answers.fail(call, error);
       return;
     }
-    const status = lessor.timeToLive(id);
     const out = answers.begin(currentRevision());
-    writeId(out, id);
-    writeNumber(out, tagTtl, status === null ? missingTtl : status.ttl);
-    if (status !== null) {
-      writeNumber(out, tagGrantedTtl, status.grantedTtl);
-      if (request.keys) for (const key of lessor.keysOf(id)) out.bytesField(tagKeys, key);
-    }
+    encodeLeaseAnswer(out, answer);
     answers.send(call, out);
-  }
+  });
 }
 
 function keepAliveMethod(parts: LeaseServiceParts): GrpcMethod {
@@ -204,7 +180,7 @@ class KeepAliveSession implements RenewWaiter, ReadWaiter {
   private readonly parts: LeaseServiceParts;
   private readonly queue: bigint[] = [];
   private queueStart = 0;
-  private waitsFor: "nothing" | "revoke" | "read" = "nothing";
+  private waitsFor: "nothing" | "revoke" | "read" | "leader" = "nothing";
   /** The request being answered, and the store's revision when it came (the header's). */
   private id = 0n;
   private revision = 0;
@@ -253,9 +229,13 @@ class KeepAliveSession implements RenewWaiter, ReadWaiter {
   }
 
   private start(id: bigint): void {
-    const { lessor, reads, currentRevision } = this.parts;
+    const { lessor, leases, reads, currentRevision } = this.parts;
     this.id = id;
     this.revision = currentRevision();
+    if (!leases.isAlone) {
+      this.askLeader();
+      return;
+    }
     const ttl = lessor.renew(id, this);
     if (ttl === renewed.missing) {
       this.waitsFor = "read";
@@ -265,8 +245,20 @@ class KeepAliveSession implements RenewWaiter, ReadWaiter {
     }
   }
 
+  /** Another member may lead, or has to confirm that we do. */
+  private askLeader(): void {
+    this.waitsFor = "leader";
+    this.parts.leases.renew(this.id, (error, ttl) => {
+      if (this.call.done) return;
+      if (error !== null) this.fail(error);
+      else this.answer(ttl);
+      this.goOn();
+    });
+  }
+
   private settle(ttl: number): void {
     if (ttl === renewed.waiting) this.waitsFor = "revoke";
+    else if (ttl === renewed.checkpointed) this.askLeader();
     else if (ttl === renewed.notPrimary) this.fail(errNotPrimaryLessor);
     else this.answer(ttl);
   }
