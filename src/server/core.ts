@@ -14,6 +14,7 @@ import { Quota } from "./apply/quota.ts";
 import type { Backend } from "./backend/backend.ts";
 import { bootstrapChanges, refuseLearners } from "./bootstrap.ts";
 import type { ServerConfig } from "./config/config.ts";
+import { createHashPeerService } from "./hash-peer-service.ts";
 import { forceNewCluster, type ForcedLog } from "./force-new-cluster.ts";
 import { ClusterLink } from "./cluster-link.ts";
 import { LeaseRouter } from "./cluster-leases.ts";
@@ -210,7 +211,8 @@ export class ServerCore {
       currentRevision: () => store.currentRevision,
       raftTerm: () => node.term,
     });
-    this.peerServices = [...this.life.peerServices, ...leaseServices];
+    const hashService = createHashPeerService({ store, log: parts.log });
+    this.peerServices = [...this.life.peerServices, ...leaseServices, hashService];
     metrics.connect({ state, backend, node });
   }
 
