@@ -238,6 +238,40 @@ test("a removed sender is refused on every path", async () => {
   });
 });
 
+test("the end of a database file waits for the last piece to be taken", async () => {
+  await withMember(async (member) => {
+    const seen: string[] = [];
+    member.seen.snapshotSink = () => ({
+      write(_bytes, done) {
+        const take = (turns: number): void => {
+          if (turns > 0) setImmediate(take, turns - 1);
+          else {
+            seen.push("taken");
+            done(null, undefined);
+          }
+        };
+        take(100);
+      },
+      end(done) {
+        seen.push("end");
+        done(null, undefined);
+      },
+      abort() {
+        seen.push("abort");
+      },
+    });
+    const message = frame(encoded({ ...good, type: 7, snapshot: emptySnapshot }));
+    const body = new Uint8Array(200_000);
+    body.set(message);
+    // Over before its first piece is taken: the last one comes together with the end.
+    const answer = await post(member, "/raft/snapshot", goodHeaders(stranger, member), body);
+    assert.equal(answer.status, 204);
+    assert.ok(seen.length > 2);
+    assert.equal(seen.indexOf("end"), seen.length - 1);
+    assert.ok(!seen.includes("abort"));
+  });
+});
+
 test("a snapshot message without its file is not for the pipeline", async () => {
   await withMember(async (member) => {
     const body = encoded({ ...good, type: 7 });

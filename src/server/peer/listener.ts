@@ -203,6 +203,8 @@ class Exchange implements PeerExchange {
   readPieces(pieces: BodyPieces): void {
     const request = this.#request;
     let isOver = false;
+    let isTaking = false; // a piece is with the sink
+    let isRead = false;
     const stall = (): { cancel(): void } =>
       this.#clock.after(this.#limits.snapshotStallMs, () => {
         abort(new Error("i/o timeout"));
@@ -214,26 +216,37 @@ class Exchange implements PeerExchange {
       timer.cancel();
       pieces.abort(error);
     };
+    const end = (): void => {
+      isOver = true;
+      timer.cancel();
+      pieces.end();
+    };
     const next = (): void => {
       if (isOver) return;
+      isTaking = false;
+      if (isRead) {
+        end();
+        return;
+      }
       timer = stall();
       request.resume();
     };
     request.on("data", (chunk: Uint8Array) => {
       if (isOver) return;
+      isTaking = true;
       request.pause();
       timer.cancel(); // the sink's time is not the sender's
       pieces.data(chunk, next);
     });
     request.on("end", () => {
       if (isOver) return;
-      isOver = true;
-      timer.cancel();
-      pieces.end();
+      isRead = true;
+      // A pause does not hold back the end: the last piece may still be with the sink.
+      if (!isTaking) end();
     });
     request.on("error", abort);
     request.on("close", () => {
-      abort(new Error("unexpected EOF"));
+      if (!isRead) abort(new Error("unexpected EOF"));
     });
   }
 
