@@ -96,10 +96,7 @@ test("aborted, intermediate, doubled and forked reads are told by name", () => {
 });
 
 test("a transaction that does not see its own append is refused", () => {
-  assert.deepEqual(
-    kinds(txn(0, 5, append("x", 1), read("x"))),
-    ["internal"],
-  );
+  assert.deepEqual(kinds(txn(0, 5, append("x", 1), read("x"))), ["internal"]);
 });
 
 test("a list cut short somewhere in a good history is refused", () => {

@@ -1,0 +1,174 @@
+/** What goes wrong, when: one fault after the other, drawn from their own source. */
+
+import type { Random } from "../../../src/base/ports.ts";
+import type { Scheduler, Life } from "../scheduler.ts";
+import type { Network } from "./network.ts";
+import type { FaultName, SimOptions } from "./options.ts";
+import type { SimProcess } from "./process.ts";
+
+export interface FaultParts {
+  readonly scheduler: Scheduler;
+  readonly world: Life;
+  readonly random: Random;
+  readonly options: SimOptions;
+  readonly network: Network;
+  readonly processes: () => readonly SimProcess[];
+  readonly mark: (name: string) => void;
+  readonly note: (text: string) => void;
+  /** Ends the process and starts it again after a while. */
+  readonly crash: (process: SimProcess) => void;
+}
+
+type Act = (this: Faults) => void;
+
+export class Faults {
+  readonly #parts: FaultParts;
+  readonly #random: Random;
+  readonly #acts: readonly (readonly [FaultName, Act])[];
+  #isOn = false;
+
+  constructor(parts: FaultParts) {
+    this.#parts = parts;
+    this.#random = parts.random;
+    this.#acts = acts.filter(([name]) => parts.options.faults.has(name));
+  }
+
+  start(): void {
+    this.#isOn = true;
+    if (this.#acts.length > 0) this.#next();
+  }
+
+  /** No new ones; the network heals, disks are quick and sound, and all wake. */
+  stop(): void {
+    this.#isOn = false;
+    const { network, processes, scheduler } = this.#parts;
+    network.isCalm = true;
+    network.healAll();
+    for (const process of processes()) {
+      process.disk.fault = () => null;
+      process.disk.delayMsMax = 2;
+      process.drift.rate = 1;
+      const { life } = process;
+      if (life !== null && life.wakesAt > scheduler.now) life.wakesAt = scheduler.now;
+    }
+  }
+
+  #next(): void {
+    const { scheduler, world, options, mark, note } = this.#parts;
+    scheduler.after(this.#random.below(2 * options.faultEveryMs), world, () => {
+      if (!this.#isOn) return;
+      const [name, act] = this.#acts[this.#random.below(this.#acts.length)]!;
+      mark(`fault: ${name}`);
+      note(`fault ${name}`);
+      act.call(this);
+      this.#next();
+    });
+  }
+
+  crash(): void {
+    this.#parts.crash(this.#one());
+  }
+
+  crashAll(): void {
+    for (const process of this.#parts.processes()) this.#parts.crash(process);
+  }
+
+  pause(): void {
+    const process = this.#random.below(2) === 0 ? this.#leader() : this.#one();
+    const { life } = process;
+    if (life === null) return;
+    life.wakesAt =
+      this.#parts.scheduler.now + this.#random.below(8 * this.#parts.options.electionMs);
+  }
+
+  /** Cuts the members into two sides, or the leader off. */
+  partition(): void {
+    const processes = this.#parts.processes();
+    const lone = this.#random.below(2) === 0 ? this.#leader() : this.#one();
+    const isHalves = this.#random.below(2) === 0;
+    const side = new Set(isHalves ? processes.filter(() => this.#random.below(2) === 0) : [lone]);
+    this.#cut((from, to) => side.has(from) !== side.has(to));
+  }
+
+  oneWay(): void {
+    const from = this.#leader();
+    const isOut = this.#random.below(2) === 0;
+    this.#cut((a, b) => (isOut ? a === from : b === from));
+  }
+
+  clog(): void {
+    const [from, to] = [this.#one(), this.#one()];
+    const link = this.#parts.network.link(from.id, to.id);
+    link.clogUntil = this.#parts.scheduler.now + this.#random.below(5000);
+  }
+
+  diskError(): void {
+    const { disk } = this.#one();
+    const at = disk.operations + this.#random.below(30);
+    const kind = (["EIO", "ENOSPC", "short", "crash"] as const)[this.#random.below(4)]!;
+    disk.fault = (operation) => (operation === at ? kind : null);
+  }
+
+  diskSlow(): void {
+    const { disk } = this.#one();
+    disk.delayMsMax = this.#random.below(10) === 0 ? 5000 : 2 + this.#random.below(300);
+    this.#parts.scheduler.after(this.#random.below(5000), this.#parts.world, () => {
+      disk.delayMsMax = 2;
+    });
+  }
+
+  clockRate(): void {
+    this.#one().drift.rate = 0.95 + this.#random.below(101) / 1000;
+  }
+
+  wallJump(): void {
+    this.#one().drift.wallAtZeroMs += (this.#random.below(7200) - 3600) * 1000;
+  }
+
+  moveLeader(): void {
+    const leader = this.#leader();
+    const { core, life } = leader;
+    const to = this.#one();
+    if (core === null || life === null || to === leader) return;
+    this.#parts.scheduler.after(0, life, () => {
+      if (core.node.isLeader) core.node.transferLeader(to.id);
+    });
+  }
+
+  #cut(isCut: (from: SimProcess, to: SimProcess) => boolean): void {
+    const { network, scheduler, world, options } = this.#parts;
+    const processes = this.#parts.processes();
+    const cut: [SimProcess, SimProcess][] = [];
+    for (const from of processes) {
+      for (const to of processes) if (from !== to && isCut(from, to)) cut.push([from, to]);
+    }
+    for (const [from, to] of cut) network.setCut(from.id, to.id, true);
+    scheduler.after(this.#random.below(12 * options.electionMs), world, () => {
+      for (const [from, to] of cut) network.setCut(from.id, to.id, false);
+    });
+  }
+
+  #one(): SimProcess {
+    const processes = this.#parts.processes();
+    return processes[this.#random.below(processes.length)]!;
+  }
+
+  #leader(): SimProcess {
+    const leader = this.#parts.processes().find((process) => process.core?.node.isLeader === true);
+    return leader ?? this.#one();
+  }
+}
+
+const acts: readonly (readonly [FaultName, Act])[] = [
+  ["crash", Faults.prototype.crash],
+  ["crash-all", Faults.prototype.crashAll],
+  ["pause", Faults.prototype.pause],
+  ["partition", Faults.prototype.partition],
+  ["one-way", Faults.prototype.oneWay],
+  ["clog", Faults.prototype.clog],
+  ["disk-error", Faults.prototype.diskError],
+  ["disk-slow", Faults.prototype.diskSlow],
+  ["clock-rate", Faults.prototype.clockRate],
+  ["wall-jump", Faults.prototype.wallJump],
+  ["move-leader", Faults.prototype.moveLeader],
+];

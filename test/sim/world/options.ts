@@ -1,0 +1,90 @@
+/** What a seed draws before its run: sizes, rates, limits, and which faults there are at all. */
+
+import type { Random } from "../../../src/base/ports.ts";
+
+export const faultNames = [
+  "crash",
+  "crash-all",
+  "pause",
+  "partition",
+  "one-way",
+  "clog",
+  "loss",
+  "duplicate",
+  "reorder",
+  "lost-reply",
+  "disk-error",
+  "disk-slow",
+  "clock-rate",
+  "wall-jump",
+  "move-leader",
+  "compact",
+  "defragment",
+  "membership",
+] as const;
+export type FaultName = (typeof faultNames)[number];
+
+export interface SimOptions {
+  readonly seed: number;
+  /** Simulated milliseconds of load under faults. */
+  readonly durationMs: number;
+  readonly members: number;
+  readonly clients: number;
+  readonly watchers: number;
+  readonly leaseClients: number;
+  readonly keys: number;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  /** Mean one-way delay between members. */
+  readonly delayMs: number;
+  readonly lossPerMille: number;
+  readonly duplicatePerMille: number;
+  readonly lostReplyPerMille: number;
+  /** Mean pause between two faults. */
+  readonly faultEveryMs: number;
+  /** Mean pause of a client between two operations. */
+  readonly thinkMs: number;
+  readonly segmentBytes: number;
+  /** Entries kept in memory for members that lag: beyond that they get a snapshot. */
+  readonly catchUpEntries: number;
+  readonly inlineEntriesMax: number;
+  readonly batchIntervalMs: number;
+  readonly commitDelayMsMax: number;
+  readonly faults: ReadonlySet<FaultName>;
+}
+
+export function drawOptions(
+  seed: number,
+  durationMs: number,
+  random: Random,
+  without: ReadonlySet<FaultName> = new Set(),
+): SimOptions {
+  const between = (low: number, high: number): number => low + random.below(high - low + 1);
+  const one = <T>(...values: readonly T[]): T => values[random.below(values.length)]!;
+  const faults = new Set<FaultName>();
+  for (const name of faultNames) {
+    const isOn = random.fork(`fault ${name}`).below(2) === 0; // one fault shifts no other
+    if (isOn && !without.has(name)) faults.add(name);
+  }
+  const heartbeatMs = one(20, 50, 100);
+  return {
+    ...{ seed, durationMs, faults, heartbeatMs },
+    members: one(1, 3, 3, 3, 3, 5, 5, 7),
+    clients: between(2, 8),
+    watchers: between(1, 4),
+    leaseClients: between(0, 2),
+    keys: between(1, 12),
+    electionMs: heartbeatMs * one(10, 10, 20),
+    delayMs: one(0.5, 2, 5, 10),
+    lossPerMille: faults.has("loss") ? between(1, 200) : 0,
+    duplicatePerMille: faults.has("duplicate") ? between(1, 300) : 0,
+    lostReplyPerMille: faults.has("lost-reply") ? between(1, 50) : 0,
+    faultEveryMs: between(200, 4000),
+    thinkMs: one(2, 10, 30, 100),
+    segmentBytes: one(8 * 1024, 64 * 1024, 1024 * 1024),
+    catchUpEntries: one(50, 50, 200, 5000),
+    inlineEntriesMax: one(0, 8),
+    batchIntervalMs: one(10, 30, 100, 1000),
+    commitDelayMsMax: one(1, 5, 50),
+  };
+}

@@ -1,0 +1,318 @@
+/**
+ * A whole cluster with its clients in one thread, from one seed: the shipped core on simulated
+ * clock, disk, network and processes. Phases: warm up, load under faults, a majority heals and must
+ * work (X1), all heal, final checks.
+ */
+
+import type { Random } from "../../../src/base/ports.ts";
+import { createRandom } from "../../../src/base/random.ts";
+import { clusterId, memberId } from "../../../src/server/member/member-id.ts";
+import type { Member } from "../../../src/server/member/member.ts";
+import { Recorder } from "../../check/history.ts";
+import { Scheduler, type Life } from "../scheduler.ts";
+import { Checks } from "./checks.ts";
+import { Faults } from "./faults.ts";
+import { finalChecks } from "./final-checks.ts";
+import { KvClient, type ClientParts } from "./kv-client.ts";
+import { LeaseClient } from "./lease-client.ts";
+import { Maintenance } from "./maintenance.ts";
+import { Network } from "./network.ts";
+import type { SimOptions } from "./options.ts";
+import { sha1, SimProcess } from "./process.ts";
+import { Trace } from "./trace.ts";
+import { WatchClient } from "./watch-client.ts";
+
+export interface Report {
+  readonly options: SimOptions;
+  readonly violations: readonly string[];
+  readonly hash: string;
+  /** How often each marked thing happened. */
+  readonly marks: ReadonlyMap<string, number>;
+  readonly counts: {
+    readonly events: number;
+    readonly simulatedMs: number;
+    readonly operations: number;
+    readonly unknown: number;
+    readonly elections: number;
+    readonly entries: number;
+  };
+}
+
+const settleMsMax = 60_000;
+
+export class World {
+  readonly options: SimOptions;
+  readonly scheduler = new Scheduler();
+  readonly trace = new Trace();
+  readonly recorder = new Recorder();
+  readonly marks = new Map<string, number>();
+  readonly checks: Checks;
+  readonly network: Network;
+  readonly processes: SimProcess[] = [];
+  readonly kvClients: KvClient[] = [];
+  readonly watchClients: WatchClient[] = [];
+  readonly leaseClients: LeaseClient[] = [];
+  /** What runs outside of all processes. */
+  readonly life: Life = { isAlive: true, wakesAt: 0, endTurn: () => undefined };
+  readonly violations: string[] = [];
+  readonly #random: Random;
+  readonly #faults: Faults;
+  readonly #maintenance: Maintenance;
+  readonly #byLife = new Map<Life, SimProcess>();
+  /** Processes that stay down for now. */
+  readonly #held = new Set<SimProcess>();
+
+  constructor(options: SimOptions) {
+    this.options = options;
+    this.#random = createRandom(options.seed).fork("world");
+    const { scheduler, trace, life: world } = this;
+    const mark = this.mark;
+    this.checks = new Checks(mark);
+    this.network = new Network({
+      ...{ scheduler, options, trace, world, mark, random: this.#random.fork("network") },
+    });
+    this.#faults = new Faults({
+      ...{ scheduler, world, options, network: this.network, mark, note: this.note },
+      random: this.#random.fork("faults"),
+      processes: () => this.processes,
+      crash: (process) => this.#crash(process),
+    });
+    this.#build();
+    this.#maintenance = new Maintenance(this.#clientParts("maintenance"));
+    scheduler.observe = (life) => this.#afterEvent(life);
+  }
+
+  readonly mark = (name: string): void => {
+    this.marks.set(name, (this.marks.get(name) ?? 0) + 1);
+  };
+
+  readonly note = (text: string): void => {
+    this.trace.line(this.scheduler.now, text);
+  };
+
+  fail(text: string): void {
+    this.violations.push(text);
+    this.note(`violation: ${text}`);
+  }
+
+  run(): Report {
+    try {
+      this.#phases();
+    } catch (error) {
+      // A bug that a member or a client ran into: an assertion, or worse.
+      this.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+    return this.#report();
+  }
+
+  #phases(): void {
+    const { scheduler, options } = this;
+    for (const process of this.processes) process.start();
+    const isUp = (): boolean => this.processes.every((process) => process.methods !== null);
+    this.#until("the cluster starts", isUp, 30 * options.electionMs);
+    for (const client of this.kvClients) client.start();
+    for (const client of this.watchClients) client.start();
+    for (const client of this.leaseClients) client.start();
+    this.#maintenance.start();
+    this.#faults.start();
+    const end = scheduler.now + options.durationMs;
+    scheduler.runUntil(() => this.#isBroken, end);
+    if (this.#isBroken) return;
+    this.note("heal");
+    this.#faults.stop();
+    this.#maintenance.stop();
+    this.#liveness();
+    if (this.#isBroken) return;
+    this.#settle();
+    if (!this.#isBroken) finalChecks(this);
+  }
+
+  get #isBroken(): boolean {
+    return this.violations.length + this.checks.violations.length > 0;
+  }
+
+  /** X1: a majority alone, whole and connected, serves within ten election timeouts. */
+  #liveness(): void {
+    const { processes, scheduler, options } = this;
+    const majority = Math.floor(processes.length / 2) + 1;
+    const order = shuffled(processes, this.#random.fork("majority"));
+    for (const process of order.slice(majority)) {
+      this.#held.add(process);
+      if (process.isRunning) this.#end(process);
+    }
+    const isUp = (): boolean => order.slice(0, majority).every((p) => p.core !== null);
+    this.#until("a majority starts", isUp, settleMsMax);
+    const target = order[0]!;
+    const probe = new KvClient(this.#clientParts("probe"), 900);
+    const since = scheduler.now;
+    let isServed = false;
+    const attempt = (): void => {
+      probe.run(
+        { kind: "put", key: "probe", value: String(scheduler.now) },
+        (isAnswered) => {
+          if (isAnswered) isServed = true;
+          else scheduler.after(20, this.life, attempt);
+        },
+        target,
+      );
+    };
+    attempt();
+    // Beside the elections there is what starting and the requests themselves take.
+    const bound = 10 * options.electionMs + livenessExtraMs;
+    this.#until("X1: a majority serves", () => isServed, bound);
+    this.note(`served after ${(scheduler.now - since).toFixed(0)} ms`);
+  }
+
+  /** All come back; clients end; everybody has everything. */
+  #settle(): void {
+    this.#held.clear();
+    for (const process of this.processes) if (!process.isRunning) process.start();
+    this.scheduler.runUntil(() => false, this.scheduler.now + 2000);
+    for (const client of [...this.kvClients, ...this.leaseClients]) client.isStopped = true;
+    const isSame = (): boolean => {
+      const indexes = this.processes.map((p) => p.core?.node.appliedIndex ?? -1);
+      const commits = this.processes.map((p) => p.core?.node.commitIndex ?? -2);
+      return [...indexes, ...commits].every((index) => index === indexes[0]);
+    };
+    this.scheduler.runUntil(() => false, this.scheduler.now + 8000); // requests under way end
+    this.#until("all members have the same", isSame, settleMsMax);
+    this.scheduler.runUntil(() => false, this.scheduler.now + 3000); // watches hear the rest
+    this.#until("all members have the same", isSame, settleMsMax);
+  }
+
+  #until(what: string, isDone: () => boolean, withinMs: number): void {
+    const until = this.scheduler.now + withinMs;
+    this.scheduler.runUntil(() => this.#isBroken || isDone(), until);
+    if (this.#isBroken || isDone()) return;
+    const states = this.processes.map((p) => `${p.birth.name} ${stateOf(p)}`);
+    this.fail(`${what}: not within ${withinMs} ms: ${states.join("; ")}`);
+  }
+
+  #build(): void {
+    const { options } = this;
+    const names = Array.from({ length: options.members }, (_, i) => `m${i + 1}`);
+    const clusterToken = `seed ${options.seed}`;
+    const members = names.map((name, i): Member => {
+      const peerUrls = [`http://10.0.0.${i + 1}:2380`];
+      const id = memberId({ peerUrls, clusterToken }, sha1);
+      return { id, name, peerUrls, isLearner: false, clientUrls: [] };
+    });
+    members.sort((a, b) => (a.id < b.id ? -1 : 1));
+    const cluster = clusterId(
+      members.map((member) => member.id),
+      sha1,
+    );
+    for (const { id, name, peerUrls } of members) {
+      const birth = { name, clusterId: cluster, memberId: id, peerUrl: peerUrls[0]! };
+      this.#addProcess({ ...birth, firstMembers: members, remotes: [] });
+    }
+    for (let i = 0; i < options.clients; i++) {
+      this.kvClients.push(new KvClient(this.#clientParts(`client ${i}`), i));
+    }
+    for (let i = 0; i < options.watchers; i++) {
+      this.watchClients.push(new WatchClient(this.#clientParts(`watcher ${i}`), `w${i}`));
+    }
+    for (let i = 0; i < options.leaseClients; i++) {
+      this.leaseClients.push(new LeaseClient(this.#clientParts(`lease ${i}`), 100 + 2 * i));
+    }
+  }
+
+  #addProcess(birth: SimProcess["birth"]): void {
+    const { scheduler, options, network, note, mark } = this;
+    const process = new SimProcess(
+      birth,
+      { rate: 1, wallAtZeroMs: 1.6e12 },
+      {
+        ...{ scheduler, options, network, note, mark },
+        random: this.#random.fork(`process ${birth.name}`),
+        opened: (opened, core) => {
+          this.checks.opened(opened, core);
+        },
+      },
+    );
+    this.processes.push(process);
+  }
+
+  #clientParts(label: string): ClientParts {
+    const { scheduler, life: world, options, recorder, mark, note } = this;
+    return {
+      ...{ scheduler, world, options, recorder, mark, note },
+      random: this.#random.fork(label),
+      members: () => this.processes,
+      lostReplyPerMille: () => (this.network.isCalm ? 0 : options.lostReplyPerMille),
+    };
+  }
+
+  #afterEvent(life: Life): void {
+    if (life === this.life) return;
+    const process = this.#processOf(life);
+    if (process?.life !== life) return;
+    if (!life.isAlive) {
+      this.note(`${process.birth.name} ended: ${process.lastWords}`);
+      this.mark(`end: ${process.lastWords.replace(/[^a-zA-Z :]+/g, "#").slice(0, 60)}`);
+      this.#crash(process);
+      return;
+    }
+    this.checks.afterEvent(process);
+  }
+
+  #processOf(life: Life): SimProcess | undefined {
+    let process = this.#byLife.get(life);
+    if (process === undefined) {
+      process = this.processes.find((p) => p.life === life);
+      if (process !== undefined) this.#byLife.set(life, process);
+    }
+    return process;
+  }
+
+  /** Ends the process, and starts it again after a while. */
+  #crash(process: SimProcess): void {
+    this.#end(process);
+    const random = this.#random.fork(`restart ${process.birth.name} ${process.starts}`);
+    const downMs = random.below(5) === 0 ? 20_000 : 4000;
+    this.scheduler.after(random.below(downMs), this.life, () => {
+      if (!process.isRunning && !this.#held.has(process)) process.start();
+    });
+  }
+
+  #end(process: SimProcess): void {
+    this.note(`${process.birth.name} crashes`);
+    if (process.life !== null) this.#byLife.delete(process.life);
+    process.crash();
+  }
+
+  #report(): Report {
+    const operations = this.recorder.operations.length;
+    const unknown = this.recorder.possible().filter((o) => o.response === null).length;
+    return {
+      options: this.options,
+      violations: [...this.checks.violations, ...this.violations],
+      hash: this.trace.hash,
+      marks: this.marks,
+      counts: {
+        ...{ operations, unknown, elections: this.checks.elections },
+        events: this.scheduler.count,
+        simulatedMs: this.scheduler.now,
+        entries: this.checks.lastIndex,
+      },
+    };
+  }
+}
+
+const livenessExtraMs = 5000;
+
+function stateOf({ core, lastWords }: SimProcess): string {
+  if (core === null) return `down (${lastWords})`;
+  const { node } = core;
+  const role = node.isLeader ? "leader" : `follows ${node.leader.toString(16)}`;
+  return `${role} term ${node.term} commit ${node.commitIndex} applied ${node.appliedIndex}`;
+}
+
+function shuffled<T>(list: readonly T[], random: Random): T[] {
+  const all = [...list];
+  for (let i = all.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [all[i], all[j]] = [all[j]!, all[i]!];
+  }
+  return all;
+}
