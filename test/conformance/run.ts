@@ -9,6 +9,7 @@ import { buildPrograms, type Programs } from "./build.ts";
 import { runCommand } from "./command.ts";
 import { compareEtcdctl } from "./etcdctl.ts";
 import { compareHttp } from "./http.ts";
+import { mixedJoin } from "./mixed-join.ts";
 import { comparePeers } from "./peers.ts";
 import { Report } from "./report.ts";
 import { compareScenarios } from "./scenarios.ts";
@@ -24,7 +25,10 @@ const { values: options } = parseArgs({
   options: {
     only: {
       type: "string",
-      default: "scenarios,random,etcdctl,http,peers,snapshots,tours,h2spec,kill",
+      default: [
+        "scenarios,random,etcdctl,http,peers,snapshots,tours,h2spec,kill",
+        "mixed-join",
+      ].join(),
     },
     n: { type: "string", default: randomRequestsDefault },
     seed: { type: "string", default: "1" },
@@ -95,6 +99,10 @@ async function main(): Promise<number> {
     snapshots: () => withPair(programs, (pair) => compareSnapshots(report, programs, pair)),
     tours: () => withPair(programs, (pair) => runTours(report, pair)),
     h2spec: () => runOther(report, "h2spec", "../http2/h2spec.ts"),
+    "mixed-join": async () => {
+      await mixedJoin(report, programs, ["q", "g"]);
+      await mixedJoin(report, programs, ["g", "q"]);
+    },
     kill: () => runOther(report, "kill -9 under load", "../crash/kill.ts"),
   };
   for (const name of options.only.split(",")) {

@@ -22,6 +22,8 @@ export interface MemberSpec {
   readonly flags?: readonly string[];
   /** Peers reach the member here, for instance through a proxy; its own listen port when absent. */
   readonly advertisedPeerPort?: (peerPort: number) => number;
+  /** The member's folder is made in this one; that of temporary files when absent. */
+  readonly parent?: string;
 }
 
 export interface ClusterOptions {
@@ -42,6 +44,9 @@ export class ClusterMember {
   readonly #flags: readonly string[];
   #bootstrap: readonly string[];
   #child: ChildProcess | null = null;
+  #isEndExpected = false;
+  /** Ends that nobody here asked for, one text each. */
+  readonly unexpectedEnds: string[] = [];
 
   constructor(spec: MemberSpec, ports: { client: number; peer: number }, flags: readonly string[]) {
     this.name = spec.name;
@@ -50,7 +55,7 @@ export class ClusterMember {
     this.peerPort = ports.peer;
     const advertised = spec.advertisedPeerPort?.(ports.peer) ?? ports.peer;
     this.peerUrl = `http://127.0.0.1:${String(advertised)}`;
-    this.folder = mkdtempSync(join(tmpdir(), `quorate-${spec.name}-`));
+    this.folder = mkdtempSync(join(spec.parent ?? tmpdir(), `quorate-${spec.name}-`));
     this.#flags = [...flags, ...(spec.flags ?? [])];
     this.#bootstrap = [];
   }
@@ -99,7 +104,17 @@ export class ClusterMember {
     const child = spawn(this.program, args, { stdio: ["ignore", log, log] });
     closeSync(log);
     child.on("error", () => undefined); // shows as an end in ready()
+    child.on("exit", (code, signal) => {
+      if (this.#isEndExpected) return;
+      this.unexpectedEnds.push(`${this.name} ended by itself: ${String(code ?? signal)}`);
+    });
     this.#child = child;
+    this.#isEndExpected = false;
+  }
+
+  /** From now until the next start the process may end by itself. */
+  allowEnd(): void {
+    this.#isEndExpected = true;
   }
 
   /** Resolves when /health says so; rejects if the process ends before. */
@@ -121,6 +136,7 @@ export class ClusterMember {
 
   /** Sends a signal without waiting: SIGSTOP, SIGCONT, SIGKILL. */
   signal(signal: NodeJS.Signals): void {
+    if (signal !== "SIGSTOP" && signal !== "SIGCONT") this.#isEndExpected = true;
     this.#child?.kill(signal);
   }
 
@@ -129,6 +145,7 @@ export class ClusterMember {
     const child = this.#child;
     if (child === null || !this.isRunning) return child?.exitCode ?? null;
     const ended = once(child, "exit");
+    this.#isEndExpected = true;
     child.kill(signal);
     const hard = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
     await ended;
@@ -147,9 +164,10 @@ export class ClusterMember {
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 
-  async close(): Promise<void> {
+  /** `keep`: leaves data and log behind for a look. */
+  async close(keep = false): Promise<void> {
     await this.end("SIGKILL");
-    rmSync(this.folder, { recursive: true, force: true });
+    if (!keep) rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
@@ -209,12 +227,18 @@ export class TestCluster {
     return member;
   }
 
+  /** Ends a member that the cluster removed, and forgets it. */
+  async remove(member: ClusterMember): Promise<void> {
+    this.members.splice(this.members.indexOf(member), 1);
+    await member.close();
+  }
+
   async ready(): Promise<void> {
     await Promise.all(this.members.filter((m) => m.isRunning).map((member) => member.ready()));
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.members.map((member) => member.close()));
+  async close(keep = false): Promise<void> {
+    await Promise.all(this.members.map((member) => member.close(keep)));
   }
 
   async #make(spec: MemberSpec): Promise<ClusterMember> {

@@ -18,6 +18,7 @@ export class Failure {
 const kv = "/etcdserverpb.KV/";
 const lease = "/etcdserverpb.Lease/";
 const maintenance = "/etcdserverpb.Maintenance/";
+const cluster = "/etcdserverpb.Cluster/";
 const callMsMax = 20_000;
 
 const same = (bytes: Buffer): Buffer => bytes;
@@ -73,6 +74,32 @@ export const methods = {
     `${maintenance}Defragment`,
     rpc.DefragmentRequestSchema,
     rpc.DefragmentResponseSchema,
+  ),
+  moveLeader: method(
+    `${maintenance}MoveLeader`,
+    rpc.MoveLeaderRequestSchema,
+    rpc.MoveLeaderResponseSchema,
+  ),
+  memberAdd: method(`${cluster}MemberAdd`, rpc.MemberAddRequestSchema, rpc.MemberAddResponseSchema),
+  memberRemove: method(
+    `${cluster}MemberRemove`,
+    rpc.MemberRemoveRequestSchema,
+    rpc.MemberRemoveResponseSchema,
+  ),
+  memberUpdate: method(
+    `${cluster}MemberUpdate`,
+    rpc.MemberUpdateRequestSchema,
+    rpc.MemberUpdateResponseSchema,
+  ),
+  memberPromote: method(
+    `${cluster}MemberPromote`,
+    rpc.MemberPromoteRequestSchema,
+    rpc.MemberPromoteResponseSchema,
+  ),
+  memberList: method(
+    `${cluster}MemberList`,
+    rpc.MemberListRequestSchema,
+    rpc.MemberListResponseSchema,
   ),
 } as const;
 
