@@ -18,10 +18,14 @@ export interface NodeOptions {
   readonly voters: readonly RaftId[];
   readonly preVote: boolean;
   readonly checkQuorum: boolean;
+  /** One entry per message, and two messages under way at most. */
+  readonly hasSmallMessages: boolean;
   readonly fault: "none" | "answersBeforeSync" | "forgetsVote" | "losesSyncedEntry";
 }
 
 const electionTicks = 2;
+/** Readys after one input; more is a bug. */
+const readysMax = 20;
 
 /**
  * One node with a disk: what is synced survives a crash, the rest does not. It is rebuilt from its
@@ -47,8 +51,10 @@ export class ExploredNode {
     this.id = id;
     this.inputs = inputs;
     const random = { u32: () => 0, below: () => 0, fork: () => random };
-    const { preVote, checkQuorum } = options;
-    this.config = { ...raftDefaults, id, electionTicks, preVote, checkQuorum, random, options };
+    const { preVote, checkQuorum, hasSmallMessages } = options;
+    const small = hasSmallMessages ? { messageBytesMax: 1, inflightsMax: 2 } : {};
+    const own = { id, electionTicks, preVote, checkQuorum, random, options };
+    this.config = { ...raftDefaults, ...small, ...own };
     this.node = this.#start();
     for (const input of inputs.slice(0, -1)) this.#run(input);
   }
@@ -100,7 +106,10 @@ export class ExploredNode {
         if (this.node.readIndex(input.context)) this.floors.set(input.context, input.floor);
         break;
     }
-    while (this.node.hasReady()) this.#handle(this.node.ready(), sent);
+    for (let i = 0; this.node.hasReady(); i++) {
+      if (i === readysMax) throw new Error("the node never comes to rest");
+      this.#handle(this.node.ready(), sent);
+    }
   }
 
   /** A leader's next heartbeat; anyone else's election timeout. */

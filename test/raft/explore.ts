@@ -107,20 +107,6 @@ export function keyOf(state: State): number {
   return hashOf([prints, budget, leaders, committed, contexts, keys]);
 }
 
-/** Delivers and syncs everything among `ids`, and loses what goes to others, until all is quiet. */
-export function settled(start: State, ids: readonly RaftId[]): State {
-  let state = start;
-  for (let steps = 0; steps < 1000; steps++) {
-    const next = actionsOf(state).find((action) => {
-      if (action.kind === "sync") return ids.includes(action.id);
-      return action.kind === "deliver" && ids.includes(action.message.to);
-    });
-    if (next === undefined) return { ...state, network: new Map() };
-    state = after(state, next);
-  }
-  throw new Violation("the cluster never comes to rest");
-}
-
 function inputOf(state: State, action: Action): NodeInput {
   if ("message" in action) return { kind: "deliver", message: action.message };
   if (action.kind === "propose") return { kind: "propose", name: `p${state.budget.propose}` };

@@ -59,17 +59,51 @@ export function searchAll(start: State, depth: number, slots: number): SearchRes
   return { states: table.count, steps };
 }
 
-/** One walk of `length` random actions. Throws at the first broken rule, with its path. */
+/** How often a walk chooses each kind of action, if there is one. */
+const weights: readonly (readonly [Action["kind"], number])[] = [
+  ["deliver", 60],
+  ["sync", 25],
+  ["propose", 5],
+  ["read", 3],
+  ["duplicate", 3],
+  ["timeout", 3],
+  ["crash", 1],
+];
+const weightOfAll = weights.reduce((sum, [, weight]) => sum + weight, 0);
+
+/**
+ * One walk of `length` random actions, in which all messages to a node are lost now and then.
+ * Throws at the first broken rule, with its path.
+ */
 export function walkAtRandom(start: State, length: number, random: Random): void {
   const path: Action[] = [];
   let state = start;
   for (let i = 0; i < length; i++) {
+    if (random.below(25) === 0) state = withoutMessagesTo(state, random.below(3) + 1);
     const actions = actionsOf(state);
-    if (actions.length === 0) return;
-    const action = actions[random.below(actions.length)]!;
-    path.push(action);
-    state = stepped(state, action, path);
+    const kind = drawKind(random);
+    const wanted = actions.filter((action) => action.kind === kind);
+    if (wanted.length === 0) continue;
+    // Mostly in order.
+    const at = random.below(4) > 0 ? 0 : random.below(wanted.length);
+    path.push(wanted[at]!);
+    state = stepped(state, wanted[at]!, path);
   }
+}
+
+function drawKind(random: Random): Action["kind"] {
+  let at = random.below(weightOfAll);
+  for (const [kind, weight] of weights) {
+    at -= weight;
+    if (at < 0) return kind;
+  }
+  return "deliver";
+}
+
+function withoutMessagesTo(state: State, id: number): State {
+  const network = new Map(state.network);
+  for (const [key, message] of network) if (message.to === BigInt(id)) network.delete(key);
+  return { ...state, network };
 }
 
 function stepped(state: State, action: Action, path: readonly Action[]): State {

@@ -10,6 +10,8 @@ type Command = (args: string[]) => string[];
 
 /** Rounds after which a cluster that does not come to rest is a bug. */
 const roundsMax = 200;
+/** Readys of one node in a round; what remains waits for the next round. */
+const readysMax = 20;
 
 /** Several nodes and the messages between them, driven by one command per line. */
 export class TranscriptSession {
@@ -195,7 +197,9 @@ export class TranscriptSession {
       for (const id of ids) {
         const node = must(this.#nodes.get(id));
         lines.push(...this.#deliver(id, []));
-        while (node.node.hasReady()) lines.push(...node.ready(this.#queue));
+        for (let i = 0; i < readysMax && node.node.hasReady(); i++) {
+          lines.push(...node.ready(this.#queue));
+        }
         lines.push(...node.sync(this.#queue));
         lines.push(...node.apply());
       }
