@@ -1,4 +1,4 @@
-// The measured cells and the goals of issue "the server" against Go etcd in the same run.
+// The measured cells and the goals of the issues "the server" and "the cluster" against Go etcd in the same run.
 
 export interface Cell {
   readonly op: string;
@@ -44,6 +44,22 @@ export interface Goal {
   readonly atLeast?: number;
 }
 
+/** A cluster of three; processor time is that of all members. */
+const clusterGoals: readonly Goal[] = [
+  {
+    text: "Three members, put",
+    ...{ of: "cluster put, leader 100/1000", figure: "perSecond", atLeast: 1.6 },
+  },
+  {
+    text: "Three members, CPU per put over all",
+    ...{ of: "cluster put, leader 100/1000", figure: "cpuUs", atMost: 0.35 },
+  },
+  {
+    text: "Three members, get through a follower",
+    ...{ of: "cluster get, follower 100/1000", figure: "perSecond", atLeast: 1.5 },
+  },
+];
+
 export const goals: readonly Goal[] = [
   { text: "CPU per put", of: "put 100/1000", figure: "cpuUs", atMost: 0.28 },
   { text: "CPU per get", of: "get 100/1000", figure: "cpuUs", atMost: 0.2 },
@@ -59,4 +75,5 @@ export const goals: readonly Goal[] = [
   { text: "get, h2load", of: "h2load get 10/100", figure: "perSecond", atLeast: 2.5 },
   { text: "put, one client", of: "put 1/1", figure: "perSecond", atLeast: 1.3 },
   { text: "get, one client", of: "get 1/1", figure: "perSecond", atLeast: 1.9 },
+  ...clusterGoals,
 ];

@@ -1,7 +1,11 @@
 // docs/benchmarks.md, made from one run's results.
 import { goals, type Goal } from "./cells.ts";
 import { benchLimits } from "./limits.ts";
+import type { CatchUp } from "./catch-up.ts";
+import { clusterGoalRows, clusterParts } from "./document-cluster.ts";
+import { short, table } from "./document-text.ts";
 import type { Floor } from "./floor.ts";
+import type { Gaps } from "./gaps.ts";
 import type { Large } from "./large.ts";
 import type { Compared } from "./load.ts";
 import type { Machine } from "./machine.ts";
@@ -15,22 +19,13 @@ export interface Results {
   readonly compared: readonly Compared[];
   readonly turns?:
     { readonly etcd: readonly Phase[]; readonly quorate: readonly Phase[] } | undefined;
+  readonly gaps?: readonly Gaps[] | undefined;
+  readonly catchUp?: { readonly etcd: CatchUp; readonly quorate: CatchUp } | undefined;
   readonly large?: { readonly etcd: Large; readonly quorate: Large } | undefined;
 }
 
 const rssGoal = 1;
 const restartGoal = 0.3;
-
-/** Three significant digits, with thousands separated. */
-function short(value: number): string {
-  if (value >= 1_000) return Math.round(value).toLocaleString("en-US");
-  return value.toPrecision(3);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
 
 function goalRow(goal: Goal, compared: readonly Compared[]): string[] | undefined {
   const found = compared.find((one) => one.name === goal.of);
@@ -155,17 +150,37 @@ export function renderDocument(results: Results, notes: string): string {
     "## Goals",
     table(
       ["figure", "Go etcd 3.7.1", "Quorate", "goal", "reached", "met"],
-      [...goalRows, ...(large === undefined ? [] : largeGoalRows(large))],
+      [
+        ...goalRows,
+        ...(large === undefined ? [] : largeGoalRows(large)),
+        ...clusterGoalRows(results),
+      ],
     ),
     "## All loads",
     "Load is operation, connections / clients. Processor time is that of the server process, all " +
-      "threads, per operation: a call, an event at one of 1000 watchers, or a key of a 20,000-key range.",
+      "threads, per operation: a call, an event at one of 1000 watchers, or a key of a 20,000-key range. " +
+      "Loads named cluster are those of three members on this machine: the time is that of all three.",
     comparedTable(compared),
     ...(large === undefined
       ? []
       : [`## ${large.quorate.keys.toLocaleString("en-US")} keys`, largeTable(large)]),
     ...(turns === undefined ? [] : ["## Turns of the event loop", turnsText(), turnsTable(turns)]),
+    ...clusterParts(results),
     notes.trimEnd(),
   ];
   return `${parts.join("\n\n")}\n`;
+}
+
+/** What was measured now takes the place of what was stored; the rest stays. */
+export function mergeResults(stored: Results, now: Results): Results {
+  const names = new Set(now.compared.map(({ name }) => name));
+  const kept = stored.compared.filter(({ name }) => !names.has(name));
+  return {
+    ...now,
+    compared: [...kept, ...now.compared],
+    large: now.large ?? stored.large,
+    turns: now.turns ?? stored.turns,
+    gaps: now.gaps ?? stored.gaps,
+    catchUp: now.catchUp ?? stored.catchUp,
+  };
 }

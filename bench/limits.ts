@@ -27,5 +27,20 @@ export const benchLimits = {
   /** Length of the phase in which nothing else happens, in milliseconds. */
   quietPhaseMs: 2_000,
   pollMs: 500,
+  /** Of three members: each planned or unplanned change of leader, per cluster. */
+  leaderChanges: 20,
+  leaderTimeoutMs: 30_000,
+  leaderPollMs: 20,
+  /** Between two puts of the client that looks for gaps, before and after the change; at most. */
+  gapPaceMs: 2,
+  gapSettleMs: 500,
+  gapSecondsMax: 40,
+  /** Of the member that catches up: 1 GiB in values, and the clients that write meanwhile. */
+  catchUpKeys: 262_144,
+  catchUpValueBytes: 4_096,
+  catchUpClients: 20,
+  catchUpPaceMs: 10,
+  catchUpQuietSeconds: 5,
+  memoryPollMs: 50,
   loadTimeoutMs: 10 * 60_000,
 } as const;

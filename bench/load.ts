@@ -27,6 +27,14 @@ export interface Compared {
   readonly quorate: Measured;
 }
 
+export interface LoadTarget {
+  readonly label: string;
+  /** host:port, several with commas between them. */
+  readonly endpoint: string;
+  /** Processes whose time counts, likewise. */
+  readonly pid: number | string;
+}
+
 export interface LoadOptions {
   readonly loadgen: string;
   readonly seconds: number;
@@ -34,7 +42,7 @@ export interface LoadOptions {
 }
 
 export async function runLoad(
-  server: Server,
+  server: LoadTarget,
   cell: Pick<Cell, "op" | "conns" | "clients">,
   options: LoadOptions,
 ): Promise<Measured> {

@@ -2,7 +2,11 @@
 //
 //   --rounds N --seconds S     interleaved rounds of each cell and the length of one
 //   --keys N                   keys of the memory and restart measurement
-//   --only cells,h2load,large,turns  parts to run; with fewer than all nothing is written
+//   --only PART,...            cells, h2load, large, turns, cluster (= cluster-loads, gaps,
+//                              catch-up); with fewer than all nothing is written, unless
+//   --write                    the parts that ran take the place of those in bench/baseline.json
+//   --changes N                changes of leader of each kind in a cluster of three
+//   --catch-up-keys N          keys of 4 KiB of the member that catches up by snapshot
 //   --quick OP                 one cell at 100/1000 (or --shape C/N), one round, nothing written
 //   --self                     Go etcd in Quorate's place, nothing written: shows the noise
 //   --profile OP               the same cell against Quorate alone under V8's profiler
@@ -19,18 +23,22 @@ import { parseArgs } from "node:util";
 
 import { buildPrograms, type Programs } from "../test/conformance/build.ts";
 import { quorateProgram, startServer, type Server } from "../test/conformance/servers.ts";
+import { measureCatchUp, type CatchUp } from "./catch-up.ts";
 import { cellName, cells, type Cell } from "./cells.ts";
-import { renderDocument } from "./document.ts";
+import { measureClusterLoads, type ClusterBench, type Kind } from "./cluster.ts";
+import { mergeResults, renderDocument, type Results } from "./document.ts";
 import { measureFloor } from "./floor.ts";
+import { measureGaps } from "./gaps.ts";
 import { measureLarge, type Large } from "./large.ts";
 import { benchLimits } from "./limits.ts";
 import { hasH2load, runH2load, runLoad, type Compared, type Measured } from "./load.ts";
 import { machine } from "./machine.ts";
 import { profile } from "./profile.ts";
-import { median } from "./statistics.ts";
+import { compared } from "./statistics.ts";
 import { measureTurns, type Phase } from "./turns.ts";
 
-const allParts = ["cells", "h2load", "large", "turns"];
+const clusterParts = ["cluster-loads", "gaps", "catch-up"];
+const allParts = ["cells", "h2load", "large", "turns", ...clusterParts];
 
 const { values: options } = parseArgs({
   options: {
@@ -38,6 +46,9 @@ const { values: options } = parseArgs({
     seconds: { type: "string", default: String(benchLimits.seconds) },
     keys: { type: "string", default: String(benchLimits.largeKeys) },
     only: { type: "string", default: allParts.join(",") },
+    write: { type: "boolean", default: false },
+    changes: { type: "string", default: String(benchLimits.leaderChanges) },
+    "catch-up-keys": { type: "string", default: String(benchLimits.catchUpKeys) },
     shape: { type: "string", default: "100/1000" },
     quick: { type: "string" },
     profile: { type: "string" },
@@ -64,18 +75,6 @@ function startQuorate(programs: Programs): Promise<Server> {
   return startServer({ label: "quorate", program, flags: serverFlags });
 }
 
-function medians(all: readonly Measured[]): Measured {
-  const of = (figure: keyof Measured): number => median(all.map((one) => one[figure]));
-  return {
-    operations: of("operations"),
-    perSecond: of("perSecond"),
-    cpuUs: of("cpuUs"),
-    p50Us: of("p50Us"),
-    p99Us: of("p99Us"),
-    maxUs: of("maxUs"),
-  };
-}
-
 /** One cell, ABAB (BEN1). */
 async function compare(
   name: string,
@@ -89,15 +88,7 @@ async function compare(
     etcd.push(await measure(pair.etcd));
     quorate.push(await measure(pair.quorate));
   }
-  const result = { name, unit, etcd: medians(etcd), quorate: medians(quorate) };
-  const ratio = (figure: "perSecond" | "cpuUs"): string =>
-    (result.quorate[figure] / result.etcd[figure]).toFixed(2);
-  process.stdout.write(
-    `${name}: ${result.etcd.perSecond.toFixed(0)} -> ${result.quorate.perSecond.toFixed(0)} per s ` +
-      `(${ratio("perSecond")}), CPU ${result.etcd.cpuUs.toFixed(2)} -> ` +
-      `${result.quorate.cpuUs.toFixed(2)} us (${ratio("cpuUs")})\n`,
-  );
-  return result;
+  return compared(name, unit, etcd, quorate);
 }
 
 async function measureCells(programs: Programs, pair: Pair): Promise<Compared[]> {
@@ -201,11 +192,30 @@ async function main(): Promise<void> {
     });
     return;
   }
-  const parts = options.only.split(",");
+  const parts = options.only.split(",").flatMap((p) => (p === "cluster" ? clusterParts : [p]));
+  const results = await measure(programs, parts);
+  const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+  const notes = readFileSync(at("notes.md"), "utf8");
+  const isWhole = allParts.every((part) => parts.includes(part));
+  if (options.self || !(isWhole || options.write)) {
+    process.stdout.write(renderDocument(results, notes));
+    return;
+  }
+  const stored = at("baseline.json");
+  const all = isWhole
+    ? results
+    : mergeResults(JSON.parse(readFileSync(stored, "utf8")) as Results, results);
+  mkdirSync(at("../docs"), { recursive: true });
+  writeFileSync(stored, `${JSON.stringify(all, null, 2)}\n`);
+  writeFileSync(at("../docs/benchmarks.md"), renderDocument(all, notes));
+  process.stdout.write("written: bench/baseline.json, docs/benchmarks.md\n");
+}
+
+async function measure(programs: Programs, parts: readonly string[]): Promise<Results> {
   const floor = await measureFloor();
   process.stdout.write(`floor: ${JSON.stringify(floor)}\n`);
   const needsPair = parts.includes("cells") || parts.includes("h2load");
-  const compared = !needsPair
+  const one = !needsPair
     ? []
     : await withPair(programs, async (pair) => [
         ...(parts.includes("cells") ? await measureCells(programs, pair) : []),
@@ -213,17 +223,27 @@ async function main(): Promise<void> {
       ]);
   const large = parts.includes("large") ? await measureBothLarge(programs) : undefined;
   const turns = parts.includes("turns") ? await measureBothTurns(programs) : undefined;
-  const results = { machine: machine(), rounds, seconds, floor, compared, large, turns };
-  const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-  const document = renderDocument(results, readFileSync(at("notes.md"), "utf8"));
-  if (options.self || allParts.some((part) => !parts.includes(part))) {
-    process.stdout.write(document);
-    return;
-  }
-  mkdirSync(at("../docs"), { recursive: true });
-  writeFileSync(at("baseline.json"), `${JSON.stringify(results, null, 2)}\n`);
-  writeFileSync(at("../docs/benchmarks.md"), document);
-  process.stdout.write("written: bench/baseline.json, docs/benchmarks.md\n");
+  const quorate = options.self ? programs.etcd : options.program;
+  const bench = { programs, quorate, rounds, seconds };
+  const three = parts.includes("cluster-loads") ? await measureClusterLoads(bench) : [];
+  const gaps = parts.includes("gaps")
+    ? await measureGaps(bench, Number(options.changes))
+    : undefined;
+  const catchUp = parts.includes("catch-up") ? await measureBothCatchUps(bench) : undefined;
+  const results = { machine: machine(), rounds, seconds, floor, compared: [...one, ...three] };
+  return { ...results, large, turns, gaps, catchUp };
+}
+
+/** One cluster at a time, as with the memory of one member. */
+async function measureBothCatchUps(
+  bench: ClusterBench,
+): Promise<{ etcd: CatchUp; quorate: CatchUp }> {
+  const one = async (kind: Kind): Promise<CatchUp> => {
+    const result = await measureCatchUp(bench, kind, Number(options["catch-up-keys"]));
+    process.stdout.write(`${kind} catch-up: ${JSON.stringify(result)}\n`);
+    return result;
+  };
+  return { etcd: await one("etcd"), quorate: await one("quorate") };
 }
 
 await main();

@@ -1,10 +1,8 @@
 // Reads a server's /metrics page.
-import type { Server } from "../test/conformance/servers.ts";
-
 /** Values by name with labels, as on the page. */
 export type Metrics = ReadonlyMap<string, number>;
 
-export async function readMetrics(server: Server): Promise<Metrics> {
+export async function readMetrics(server: { readonly endpoint: string }): Promise<Metrics> {
   const page = await (await fetch(`http://${server.endpoint}/metrics`)).text();
   const values = new Map<string, number>();
   for (const line of page.split("\n")) {

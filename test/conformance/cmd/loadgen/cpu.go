@@ -14,11 +14,16 @@ const (
 	systemField    = 12
 )
 
-// cpuTime is user and system time of a process, all its threads; zero without a process id.
-func cpuTime(pid int) time.Duration {
-	if pid == 0 {
-		return 0
+// cpuTime is user and system time of processes, all their threads.
+func cpuTime(pids []int) time.Duration {
+	var total time.Duration
+	for _, pid := range pids {
+		total += cpuTimeOf(pid)
 	}
+	return total
+}
+
+func cpuTimeOf(pid int) time.Duration {
 	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	must(err)
 	// The command name stands in parentheses and may hold blanks.

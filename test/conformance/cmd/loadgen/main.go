@@ -2,6 +2,9 @@
 // operations, seconds, operations per second, p50 and p99 in microseconds.
 //
 //	loadgen --endpoint host:port --op put --conns 100 --clients 1000 --seconds 3
+//
+// With several endpoints and process ids (a,b,c) the connections are spread over the members in
+// turn, and processor time is that of all of them. SIGTERM ends the measurement early.
 package main
 
 import (
@@ -10,23 +13,27 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 type options struct {
-	endpoint string
+	endpoint []string
 	op       string
 	conns    int
 	clients  int
 	seconds  float64
 	valueLen int
 	keys     int
-	pid      int
+	pid      []int
 	ttl      int64
 	attach   bool
 	pace     time.Duration
@@ -43,7 +50,8 @@ type result struct {
 	P50Us      float64 `json:"p50Us"`
 	P99Us      float64 `json:"p99Us"`
 	MaxUs      float64 `json:"maxUs"`
-	CPUUs      float64 `json:"cpuUs"` // the server's processor time per operation, all threads
+	CPUUs      float64 `json:"cpuUs"` // the servers' processor time per operation, all threads
+	Failed     int64   `json:"failed"`
 }
 
 func must(err error) {
@@ -56,7 +64,7 @@ func must(err error) {
 func connect(o options) []*clientv3.Client {
 	clients := make([]*clientv3.Client, o.conns)
 	for i := range clients {
-		c, err := clientv3.New(clientv3.Config{Endpoints: []string{o.endpoint}, DialTimeout: 10 * time.Second})
+		c, err := clientv3.New(clientv3.Config{Endpoints: o.endpoint[i%len(o.endpoint) : i%len(o.endpoint)+1], DialTimeout: 10 * time.Second})
 		must(err)
 		clients[i] = c
 	}
@@ -74,6 +82,8 @@ func closedLoop(o options, conns []*clientv3.Client, work worker) result {
 	cpu := cpuTime(o.pid)
 	started := time.Now()
 	end := started.Add(time.Duration(o.seconds * float64(time.Second)))
+	stopped, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
 	for client := range o.clients {
 		wait.Add(1)
 		go func() {
@@ -81,7 +91,7 @@ func closedLoop(o options, conns []*clientv3.Client, work worker) result {
 			c := conns[client%len(conns)]
 			for call := 0; ; call++ {
 				begin := time.Now()
-				if begin.After(end) {
+				if begin.After(end) || stopped.Err() != nil {
 					return
 				}
 				n, err := work(context.Background(), c, client, call)
@@ -105,13 +115,13 @@ func summarise(o options, operations int64, took time.Duration, latencies []int6
 		return float64(latencies[min(len(latencies)-1, int(q*float64(len(latencies))))])
 	}
 	return result{o.op, o.conns, o.clients, operations, took.Seconds(), float64(operations) / took.Seconds(),
-		at(0.5), at(0.99), at(1), float64(cpu.Microseconds()) / float64(max(1, operations))}
+		at(0.5), at(0.99), at(1), float64(cpu.Microseconds()) / float64(max(1, operations)), 0}
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.endpoint, "endpoint", "127.0.0.1:2379", "host:port")
-	flag.StringVar(&o.op, "op", "put", "put, get, get-serializable, txn, watch, range, keepalive, fill, grant")
+	endpoint := flag.String("endpoint", "127.0.0.1:2379", "host:port, or several with commas between them")
+	flag.StringVar(&o.op, "op", "put", "put, get, get-serializable, txn, watch, range, keepalive, fill, grant, gap")
 	flag.IntVar(&o.conns, "conns", 1, "connections")
 	flag.IntVar(&o.clients, "clients", 1, "clients, spread over the connections")
 	flag.Float64Var(&o.seconds, "seconds", 3, "length of the measurement")
@@ -120,8 +130,14 @@ func main() {
 	flag.Int64Var(&o.ttl, "ttl", 600, "time to live of granted leases, in seconds")
 	flag.BoolVar(&o.attach, "attach", false, "grant also writes one key for each lease")
 	flag.DurationVar(&o.pace, "pace", 0, "pause of a client between two calls")
-	flag.IntVar(&o.pid, "pid", 0, "process id of the server, for its processor time")
+	pid := flag.String("pid", "", "process ids of the servers, for their processor time")
 	flag.Parse()
+	o.endpoint = strings.Split(*endpoint, ",")
+	for _, text := range strings.FieldsFunc(*pid, func(r rune) bool { return r == ',' }) {
+		id, err := strconv.Atoi(text)
+		must(err)
+		o.pid = append(o.pid, id)
+	}
 	conns := connect(o)
 	r := run(o, conns)
 	body, err := json.Marshal(r)

@@ -54,6 +54,8 @@ func run(o options, conns []*clientv3.Client) result {
 		})
 	case "grant":
 		return grant(o, conns, value)
+	case "gap":
+		return gaps(o, value)
 	case "fill":
 		return fill(o, conns, value, o.keys)
 	default:
