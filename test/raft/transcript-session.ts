@@ -74,6 +74,12 @@ export class TranscriptSession {
       const snapshot = { metadata: must(this.#of(id).storage.snapshot()), data: text("") };
       return this.#inject({ ...this.#between(id, to), type: MessageType.snapshot, snapshot });
     },
+    // append-to 1 2 1/3 9: after entry 1/3 nothing, committed up to 9
+    "append-to": ([id, to, prev, commit]) => {
+      const [logTerm = 0, index = 0] = prev!.split("/").map(Number);
+      const parts = { logTerm, index, commit: Number(commit) };
+      return this.#inject({ ...this.#between(id, to), type: MessageType.append, ...parts });
+    },
     "timeout-now": ([id, to]) =>
       this.#inject({ ...this.#between(id, to), type: MessageType.timeoutNow }),
     ready: ([id]) => this.#of(id).ready(this.#queue),
