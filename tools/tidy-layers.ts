@@ -57,7 +57,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files of src/server that connect the core with src/io and the process. */
-const doors = ["src/server/main.ts", "src/server/server.ts"];
+const doors = ["src/server/main.ts", "src/server/server.ts", "src/server/open-backend.ts"];
 
 /** Files of src that may name `node:` modules: where the process meets the world. */
 const nodeAllowed = [

@@ -262,8 +262,8 @@ export class Connection {
   }
 
   /**
-   * A client that measures its bandwidth pings after every piece of DATA it gets: alone, each answer
-   * would cost both sides a socket call. So the first after DATA waits for company.
+   * A client that measures its bandwidth pings after every piece of DATA it gets: alone, each
+   * answer would cost both sides a socket call. So the first after DATA waits for company.
    */
   answerPing(bytes: Uint8Array, at: number): void {
     writePing(this.outbound.out, true, bytes, at);

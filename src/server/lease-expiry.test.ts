@@ -45,7 +45,8 @@ test("leases found in one turn are revoked after one confirmation that began lat
 test("etcd-15247 (row 47): what a former leader found is dropped", () => {
   for (const lose of [
     (world: World) => (world.node.isLeader = false),
-    (world: World) => (world.node.term = 6), // leads again, but what was found belongs to another term
+    // It leads again, but what was found belongs to another term.
+    (world: World) => (world.node.term = 6),
   ]) {
     const before = new World();
     before.expiry.expired(1n);

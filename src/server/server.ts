@@ -4,7 +4,6 @@ import { must } from "../base/assert.ts";
 import { nodeChecksum } from "../io/node-checksum.ts";
 import { nodeDirectory } from "../io/node-directory.ts";
 import { createNodeDisk } from "../io/node-disk.ts";
-import { createHttpGet } from "../io/node-http-get.ts";
 import { nodeImageFile } from "../io/node-image-file.ts";
 import { lockFile } from "../io/node-lock.ts";
 import type { Backend } from "./backend/backend.ts";
@@ -14,12 +13,13 @@ import { Ports } from "./client-port.ts";
 import type { ServerConfig } from "./config/config.ts";
 import { ServerCore } from "./core.ts";
 import { openDataDir, type DataDir } from "./data-dir.ts";
+import type { HttpGet } from "./join.ts";
 import { endRemovedMember } from "./member/removal.ts";
 import { MemberMetrics } from "./member-metrics.ts";
 import { measureBackend, measureDisk } from "./metrics/measured.ts";
 import { closeBackend, openBackend } from "./open-backend.ts";
 import { listenPeers } from "./peer/listener.ts";
-import { createPeerTransport } from "./peer/live-transport.ts";
+import { createPeerClient, createPeerTransport } from "./peer/live-transport.ts";
 import type { LivePeerTransport, PeerListener } from "./peer/peer-options.ts";
 import type { PeerEvents, PeerTransport } from "./peer/peer-port.ts";
 import type { RunningServer, ServerIo, StartServer } from "./start.ts";
@@ -129,6 +129,19 @@ class MemberServer implements RunningServer {
     });
   }
 
+  /** Asks a member before there is a transport. */
+  readonly #get: HttpGet = (url, timeoutMs, done) => {
+    const at = url.lastIndexOf("/");
+    const request = { method: "GET", path: url.slice(at), timeoutMs } as const;
+    createPeerClient({ clock: this.#io.clock }).call(
+      [url.slice(0, at)],
+      request,
+      (error, answer) => {
+        done(error, { ...answer, clusterId: answer.header("x-etcd-cluster-id") });
+      },
+    );
+  };
+
   #connect(plan: BootstrapPlan, events: PeerEvents): PeerTransport {
     const { clock, turn, log } = this.#io;
     const config = this.#config;
@@ -166,7 +179,7 @@ class MemberServer implements RunningServer {
     return new Promise((resolve, reject) => {
       bootstrap(
         {
-          ...{ config, sha1, log: this.#io.log, get: createHttpGet(null) },
+          ...{ config, sha1, log: this.#io.log, get: this.#get },
           existing: identity === null ? null : { ...identity, isEmpty: !names.some(isSegment) },
           requestTimeoutMs: requestMs + 2 * config.electionTimeoutMs,
         },

@@ -1,9 +1,9 @@
 // SX1  A MsgSnap leaves only in front of its file, and says what the file holds: index, term and
 //      configuration come from the file's own view.
-// SX2  One file is received at a time. raft sees the message only when the environment made from it
-//      is whole and durable; then it says what that environment holds.
-// SX3  There is one prepared environment at most. It stays until it was installed, or until raft has
-//      passed over its message.
+// SX2  One file is received at a time. raft sees the message only when the environment made from
+//      it is whole and durable; then it says what that environment holds.
+// SX3  There is one prepared environment at most. It stays until it was installed, or until raft
+//      has passed over its message.
 
 import type { Logger } from "../base/log.ts";
 import type { Message } from "../raft/message.ts";

@@ -183,8 +183,8 @@ test("an intact frame of another history at the right place is refused", () => {
 test("a newer format, another member and a foreign file are refused by name", () => {
   const [[path, whole]] = log.files as [[string, Uint8Array]];
   const newer = whole.slice();
-  new DataView(newer.buffer).setUint32(4, 2, true);
-  assert.match((recover([[path, newer]]) as Error).message, /format version 2 is newer than 1/);
+  new DataView(newer.buffer).setUint32(4, 3, true);
+  assert.match((recover([[path, newer]]) as Error).message, /format version 3 is newer than 2/);
   const foreign = new Uint8Array(4096).fill(7);
   assert.match((recover([[path, foreign]]) as Error).message, /magic number is wrong/);
   const other = new Recovery({ checksum: nodeChecksum, clusterId: 1n, memberId: 2n, keepFrom: 1 });

@@ -27,7 +27,7 @@ test("a frequent request is measured now and then, and counts for those between"
   }
   const [sum, count] = lines("etcd_server_request_duration_seconds");
   assert.match(count!, /\{success="true",type="Put"\} 1700$/);
-  assert.ok(Math.abs(Number(sum!.split(" ").at(-1)) - 3.4) < 1e-9, sum);
+  assert.ok(Math.abs(Number(sum!.split(" ").at(-1)) - 3.4) < 1e-9, sum!);
 });
 
 test("every rare request is measured, with its success", () => {
