@@ -31,20 +31,43 @@ interface PendingWrite {
   readonly bytes: Uint8Array;
 }
 
-class Content {
-  bytes = new Uint8Array(0);
-  synced = new Uint8Array(0);
-  pending: PendingWrite[] = [];
+/** Bytes that grow by doubling their buffer. */
+class Extent {
+  #buffer = new Uint8Array(0);
+  #size = 0;
 
-  put(target: "bytes" | "synced", write: PendingWrite): void {
-    const end = write.at + write.bytes.length;
-    if (end > this[target].length) {
-      const grown = new Uint8Array(end);
-      grown.set(this[target]);
-      this[target] = grown;
-    }
-    this[target].set(write.bytes, write.at);
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#size);
   }
+
+  put({ at, bytes }: PendingWrite): void {
+    const end = at + bytes.length;
+    if (end > this.#buffer.length) {
+      const grown = new Uint8Array(2 * end);
+      grown.set(this.bytes);
+      this.#buffer = grown;
+    }
+    this.#buffer.set(bytes, at);
+    this.#size = Math.max(this.#size, end);
+  }
+
+  resize(size: number): void {
+    const resized = new Uint8Array(size);
+    resized.set(this.#buffer.subarray(0, Math.min(size, this.#size)));
+    this.#buffer = resized;
+    this.#size = size;
+  }
+
+  copyOf(other: Extent): void {
+    this.#buffer = other.bytes.slice();
+    this.#size = this.#buffer.length;
+  }
+}
+
+class Content {
+  readonly now = new Extent();
+  readonly synced = new Extent();
+  pending: PendingWrite[] = [];
 }
 
 type DirectoryOperation = (names: Map<string, Content>) => void;
@@ -132,14 +155,14 @@ export class SimDisk {
     for (const content of this.#names.values()) {
       for (const write of content.pending) this.#keepSectors(content, write);
       content.pending = [];
-      content.bytes = content.synced.slice();
+      content.now.copyOf(content.synced);
     }
   }
 
   /** Every file with its current bytes, for tests that damage them. */
   files(): Map<string, Uint8Array> {
     const files = new Map<string, Uint8Array>();
-    for (const [path, content] of this.#names) files.set(path, content.bytes);
+    for (const [path, content] of this.#names) files.set(path, content.now.bytes);
     return files;
   }
 
@@ -150,7 +173,7 @@ export class SimDisk {
       const offset = write.at + at;
       const length = Math.min(sectorBytes - (offset % sectorBytes), write.bytes.length - at);
       if (kind === 1 || this.#random.below(2) === 0) {
-        content.put("synced", { at: offset, bytes: write.bytes.subarray(at, at + length) });
+        content.synced.put({ at: offset, bytes: write.bytes.subarray(at, at + length) });
       }
       at += length;
     }
@@ -164,8 +187,8 @@ export class SimDisk {
   #fileFor(life: Life, path: string, content: Content): File {
     const putDurable = (write: PendingWrite): void => {
       content.pending = content.pending.filter((other) => other !== write);
-      content.put("bytes", write);
-      content.put("synced", write);
+      content.now.put(write);
+      content.synced.put(write);
     };
     const begin = (at: number, bytes: Uint8Array): PendingWrite => {
       const write = { at, bytes: bytes.slice() };
@@ -174,17 +197,17 @@ export class SimDisk {
     };
     return {
       size: (done) => {
-        this.#operate(life, "size", path, done, 0, () => content.bytes.length);
+        this.#operate(life, "size", path, done, 0, () => content.now.bytes.length);
       },
       read: (at, length, done) => {
         this.#operate(life, "read", path, done, new Uint8Array(0), () =>
-          content.bytes.slice(at, at + length),
+          content.now.bytes.slice(at, at + length),
         );
       },
       write: (at, bytes, done) => {
         const write = begin(at, bytes);
         this.#operate(life, "write", path, done, undefined, () => {
-          content.put("bytes", write);
+          content.now.put(write);
         });
       },
       writeDurable: (at, bytes, done) => {
@@ -208,11 +231,8 @@ export class SimDisk {
       },
       truncate: (size, done) => {
         this.#operate(life, "truncate", path, done, undefined, () => {
-          for (const target of ["bytes", "synced"] as const) {
-            const resized = new Uint8Array(size);
-            resized.set(content[target].subarray(0, size));
-            content[target] = resized;
-          }
+          content.now.resize(size);
+          content.synced.resize(size);
         });
       },
       close: (done) => {

@@ -1,11 +1,16 @@
 /** What must hold at the end of a run, when all members are whole and idle. */
 
+import { fromBinary } from "@bufbuild/protobuf";
+import { concat } from "../../../src/base/bytes.ts";
+import { emptyRange } from "../../../src/codec/kv.ts";
+import { RangeResponseSchema } from "../../../src/gen/rpc_pb.js";
 import { checkLeases } from "../../check/lease-rules.ts";
 import { describe } from "../../check/history.ts";
 import { checkLinearizable } from "../../check/linearizable.ts";
 import { checkConfs } from "../../check/membership-rules.ts";
 import { checkRevisions } from "../../check/revision-rules.ts";
 import { checkWatches } from "../../check/watch-history.ts";
+import type { SimProcess } from "./process.ts";
 import type { World } from "./world.ts";
 
 export function finalChecks(world: World): void {
@@ -13,6 +18,20 @@ export function finalChecks(world: World): void {
   checkConfigurations(world);
   checkWatchLogs(world);
   checkHashes(world);
+  for (const process of world.standing) checkLeaseKeys(world, process);
+}
+
+/** L2: no key outlives its lease. */
+function checkLeaseKeys(world: World, { core, birth }: SimProcess): void {
+  const { store, lessor } = core!.state;
+  const all = { ...emptyRange(), key: new Uint8Array([0]), rangeEnd: new Uint8Array([0]) };
+  const outcome = store.range(all);
+  if ("code" in outcome) throw outcome;
+  const message = fromBinary(RangeResponseSchema, concat(outcome.chunks));
+  for (const kv of message.kvs) {
+    if (kv.lease === 0n || lessor.exists(kv.lease)) continue;
+    world.fail(`L2: ${birth.name}: a key outlives its lease ${kv.lease}`);
+  }
 }
 
 function checkHistory(world: World): void {
@@ -52,8 +71,8 @@ function checkConfigurations(world: World): void {
 }
 
 function checkWatchLogs(world: World): void {
-  const { checks, recorder, processes } = world;
-  const compactRevision = Math.max(...processes.map((p) => p.core!.state.store.compactRevision));
+  const { checks, recorder, standing } = world;
+  const compactRevision = Math.max(...standing.map((p) => p.core!.state.store.compactRevision));
   const bounds = { compactRevision, settledRevision: checks.lastRevision };
   for (const text of checkWatches(recorder.watches, checks.changes, bounds)) world.fail(text);
 }
@@ -61,7 +80,7 @@ function checkWatchLogs(world: World): void {
 /** Equal HashKV on all members at the last revision. */
 function checkHashes(world: World): void {
   const hashes = new Map<string, string>();
-  for (const process of world.processes) {
+  for (const process of world.standing) {
     world.scheduler.after(0, process.life!, () => {
       process.core!.state.store.hashKv(0, (outcome) => {
         const text = "hash" in outcome ? textOf(outcome) : outcome.message;
@@ -69,7 +88,7 @@ function checkHashes(world: World): void {
       });
     });
   }
-  const isDone = (): boolean => hashes.size === world.processes.length;
+  const isDone = (): boolean => hashes.size === world.standing.length;
   world.scheduler.runUntil(isDone, world.scheduler.now + hashMsMax);
   if (!isDone()) world.fail("HashKV: no answer");
   const all = new Set(hashes.values());

@@ -22,6 +22,7 @@ const refusingTexts = new Set([
   "connection refused",
   "etcdserver: no leader",
   "etcdserver: too many requests",
+  "etcdserver: rpc not supported for learner",
 ]);
 
 export function isRefusal(code: number, message: string): boolean {

@@ -16,36 +16,14 @@ import type {
   PeerAnswer,
   PeerEvents,
   PeerRequest,
-  PeerService,
   PeerTransport,
   SnapshotSource,
 } from "../../../src/server/peer/peer-port.ts";
 import type { Life, Scheduler } from "../scheduler.ts";
 import type { SimOptions } from "./options.ts";
+import { channelAppend, channelBulk, channelOther, type Endpoint, type Link } from "./link.ts";
 import { sendSnapshot } from "./snapshot-transfer.ts";
 import type { Trace } from "./trace.ts";
-
-/** A process as the network sees it. */
-export interface Endpoint {
-  readonly id: RaftId;
-  readonly life: Life;
-  readonly events: PeerEvents;
-  readonly since: number;
-  services: readonly PeerService[];
-}
-
-export interface Link {
-  isCut: boolean;
-  clogUntil: number;
-  /** When the last message of each channel arrives. */
-  readonly lastAt: number[];
-  /** When it was last repaired. */
-  since: number;
-}
-
-const channelAppend = 0;
-const channelOther = 1;
-export const channelBulk = 2;
 
 export interface NetworkParts {
   readonly scheduler: Scheduler;
@@ -61,6 +39,7 @@ export class Network {
   readonly #endpoints = new Map<RaftId, Endpoint>();
   readonly #links = new Map<string, Link>();
   readonly #random: Random;
+  readonly #out = new Writer();
   /** Snapshots under way: they end when one side does. */
   readonly transfers = new Set<{ readonly lives: readonly Life[]; fail(): void }>();
   /** No loss, no duplicates, no reordering any more. */
@@ -145,9 +124,9 @@ export class Network {
       if (this.#random.below(2) === 0) this.#lose(from, message.to);
       return;
     }
-    const out = new Writer();
-    encodeMessage(out, message);
-    const bytes = out.copy();
+    this.#out.reset();
+    encodeMessage(this.#out, message);
+    const bytes = this.#out.copy();
     const channel = message.type === MessageType.append ? channelAppend : channelOther;
     this.#deliver(from, message.to, bytes, this.arrival(link, channel));
     if (this.isCalm || this.#random.below(1000) >= options.duplicatePerMille) return;
@@ -176,8 +155,14 @@ export class Network {
       trace.bytes(bytes);
       scheduler.after(0, endpoint.life, () => {
         if (!endpoint.events.isRemoved(from.id)) endpoint.events.receive(decodeMessage(bytes));
-        else from.events.removedFromCluster();
+        else this.#tellRemoved(from);
       });
+    });
+  }
+
+  #tellRemoved(from: Endpoint): void {
+    this.parts.scheduler.after(1, from.life, () => {
+      from.events.removedFromCluster();
     });
   }
 

@@ -245,6 +245,7 @@ function configOf(birth: Birth, options: SimOptions): ServerConfig {
     "initial-cluster": `${birth.name}=${birth.peerUrl}`,
     "heartbeat-interval": options.heartbeatMs,
     "election-timeout": options.electionMs,
+    "snapshot-catchup-entries": options.catchUpEntries,
     "backend-batch-interval": `${options.batchIntervalMs}ms`,
   };
   const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);

@@ -1,7 +1,8 @@
 import type { RaftId } from "../../../src/raft/types.ts";
 import type { SnapshotSink, SnapshotSource } from "../../../src/server/peer/peer-port.ts";
 import type { Life } from "../scheduler.ts";
-import { channelBulk, type Endpoint, type Network } from "./network.ts";
+import { channelBulk, type Endpoint } from "./link.ts";
+import type { Network } from "./network.ts";
 
 /** A database file on its way from one member to another, piece by piece. */
 export function sendSnapshot(
@@ -85,6 +86,7 @@ class Transfer {
         this.#finish(false);
         return;
       }
+      this.#receiver = receiver; // from now on its end is this transfer's, too
       scheduler.after(0, receiver.life, () => {
         run(receiver);
       });

@@ -16,6 +16,7 @@ import { finalChecks } from "./final-checks.ts";
 import { KvClient, type ClientParts } from "./kv-client.ts";
 import { LeaseClient } from "./lease-client.ts";
 import { Maintenance } from "./maintenance.ts";
+import { MemberClient } from "./member-client.ts";
 import { Network } from "./network.ts";
 import type { SimOptions } from "./options.ts";
 import { sha1, SimProcess } from "./process.ts";
@@ -58,6 +59,7 @@ export class World {
   readonly #random: Random;
   readonly #faults: Faults;
   readonly #maintenance: Maintenance;
+  readonly #operator: MemberClient;
   readonly #byLife = new Map<Life, SimProcess>();
   /** Processes that stay down for now. */
   readonly #held = new Set<SimProcess>();
@@ -74,12 +76,26 @@ export class World {
     this.#faults = new Faults({
       ...{ scheduler, world, options, network: this.network, mark, note: this.note },
       random: this.#random.fork("faults"),
-      processes: () => this.processes,
+      processes: () => this.standing,
       crash: (process) => this.#crash(process),
     });
     this.#build();
     this.#maintenance = new Maintenance(this.#clientParts("maintenance"));
+    this.#operator = new MemberClient({
+      ...this.#clientParts("operator"),
+      hasProcess: (id) => this.processes.some((process) => process.id === id),
+      join: (name, memberId, peerUrl, remotes) => {
+        const { clusterId } = this.processes[0]!.birth;
+        const birth = { name, clusterId, memberId, peerUrl, firstMembers: [], remotes };
+        this.#addProcess(birth).start();
+      },
+    });
     scheduler.observe = (life) => this.#afterEvent(life);
+  }
+
+  /** The processes of members that were not removed. */
+  get standing(): readonly SimProcess[] {
+    return this.processes.filter((process) => !process.isRemoved);
   }
 
   readonly mark = (name: string): void => {
@@ -109,11 +125,12 @@ export class World {
     const { scheduler, options } = this;
     for (const process of this.processes) process.start();
     const isUp = (): boolean => this.processes.every((process) => process.methods !== null);
-    this.#until("the cluster starts", isUp, 30 * options.electionMs);
+    this.#until("the cluster starts", isUp, settleMsMax);
     for (const client of this.kvClients) client.start();
     for (const client of this.watchClients) client.start();
     for (const client of this.leaseClients) client.start();
     this.#maintenance.start();
+    if (options.faults.has("membership")) this.#operator.start();
     this.#faults.start();
     const end = scheduler.now + options.durationMs;
     scheduler.runUntil(() => this.#isBroken, end);
@@ -121,7 +138,9 @@ export class World {
     this.note("heal");
     this.#faults.stop();
     this.#maintenance.stop();
-    this.#liveness();
+    this.#operator.stop();
+    if (options.faults.has("membership")) this.#settleMembers();
+    if (!this.#isBroken) this.#liveness();
     if (this.#isBroken) return;
     this.#settle();
     if (!this.#isBroken) finalChecks(this);
@@ -131,11 +150,41 @@ export class World {
     return this.violations.length + this.checks.violations.length > 0;
   }
 
+  /** A change under way would leave open who the majority is. */
+  #settleMembers(): void {
+    for (const process of this.standing) if (!process.isRunning) process.start();
+    this.scheduler.runUntil(() => this.#isBroken, this.scheduler.now + operatorMs);
+    if (!this.#isBroken) this.#until("members agree", () => this.#isSame(), settleMsMax);
+    const conf = this.checks.confs.reduce((a, b) => (b.index > a.index ? b : a)).conf;
+    for (const process of this.standing) {
+      if ([...conf.voters, ...conf.learners].includes(process.id)) continue;
+      process.isRemoved = true; // it was removed and has not heard of it
+      if (process.isRunning) this.#end(process);
+    }
+  }
+
+  #isSame(): boolean {
+    const indexes = this.#members().flatMap(({ core }) => [
+      core?.node.appliedIndex ?? -1,
+      core?.node.commitIndex ?? -2,
+    ]);
+    return indexes.every((index) => index === indexes[0]);
+  }
+
+  /** Those that the newest applied configuration names. */
+  #members(): readonly SimProcess[] {
+    const { conf } = this.checks.confs.reduce((a, b) => (b.index > a.index ? b : a));
+    const ids = new Set([...conf.voters, ...conf.learners]);
+    return this.standing.filter((process) => ids.has(process.id));
+  }
+
   /** X1: a majority alone, whole and connected, serves within ten election timeouts. */
   #liveness(): void {
-    const { processes, scheduler, options } = this;
-    const majority = Math.floor(processes.length / 2) + 1;
-    const order = shuffled(processes, this.#random.fork("majority"));
+    const { scheduler, options } = this;
+    const { conf } = this.checks.confs.reduce((a, b) => (b.index > a.index ? b : a));
+    const voters = this.standing.filter((process) => conf.voters.includes(process.id));
+    const majority = Math.floor(conf.voters.length / 2) + 1;
+    const order = shuffled(voters, this.#random.fork("majority"));
     for (const process of order.slice(majority)) {
       this.#held.add(process);
       if (process.isRunning) this.#end(process);
@@ -166,18 +215,13 @@ export class World {
   /** All come back; clients end; everybody has everything. */
   #settle(): void {
     this.#held.clear();
-    for (const process of this.processes) if (!process.isRunning) process.start();
+    for (const process of this.standing) if (!process.isRunning) process.start();
     this.scheduler.runUntil(() => false, this.scheduler.now + 2000);
     for (const client of [...this.kvClients, ...this.leaseClients]) client.isStopped = true;
-    const isSame = (): boolean => {
-      const indexes = this.processes.map((p) => p.core?.node.appliedIndex ?? -1);
-      const commits = this.processes.map((p) => p.core?.node.commitIndex ?? -2);
-      return [...indexes, ...commits].every((index) => index === indexes[0]);
-    };
     this.scheduler.runUntil(() => false, this.scheduler.now + 8000); // requests under way end
-    this.#until("all members have the same", isSame, settleMsMax);
+    this.#until("all members have the same", () => this.#isSame(), settleMsMax);
     this.scheduler.runUntil(() => false, this.scheduler.now + 3000); // watches hear the rest
-    this.#until("all members have the same", isSame, settleMsMax);
+    this.#until("all members have the same", () => this.#isSame(), settleMsMax);
   }
 
   #until(what: string, isDone: () => boolean, withinMs: number): void {
@@ -217,7 +261,7 @@ export class World {
     }
   }
 
-  #addProcess(birth: SimProcess["birth"]): void {
+  #addProcess(birth: SimProcess["birth"]): SimProcess {
     const { scheduler, options, network, note, mark } = this;
     const process = new SimProcess(
       birth,
@@ -231,6 +275,7 @@ export class World {
       },
     );
     this.processes.push(process);
+    return process;
   }
 
   #clientParts(label: string): ClientParts {
@@ -238,7 +283,7 @@ export class World {
     return {
       ...{ scheduler, world, options, recorder, mark, note },
       random: this.#random.fork(label),
-      members: () => this.processes,
+      members: () => this.standing,
       lostReplyPerMille: () => (this.network.isCalm ? 0 : options.lostReplyPerMille),
     };
   }
@@ -271,7 +316,8 @@ export class World {
     const random = this.#random.fork(`restart ${process.birth.name} ${process.starts}`);
     const downMs = random.below(5) === 0 ? 20_000 : 4000;
     this.scheduler.after(random.below(downMs), this.life, () => {
-      if (!process.isRunning && !this.#held.has(process)) process.start();
+      const isWanted = !this.#held.has(process) && !process.isRemoved;
+      if (!process.isRunning && isWanted) process.start();
     });
   }
 
@@ -300,6 +346,8 @@ export class World {
 }
 
 const livenessExtraMs = 5000;
+/** Longer than an operator waits for an answer. */
+const operatorMs = 12_000;
 
 function stateOf({ core, lastWords }: SimProcess): string {
   if (core === null) return `down (${lastWords})`;
