@@ -35,9 +35,10 @@ export const benchLimits = {
   gapPaceMs: 2,
   gapSettleMs: 500,
   gapSecondsMax: 40,
-  /** Of the member that catches up: 1 GiB in values, and the clients that write meanwhile. */
-  catchUpKeys: 262_144,
-  catchUpValueBytes: 4_096,
+  /** Of the member that catches up: 1 GB in values, two to a page of the database file, and the
+   *  clients that write meanwhile. */
+  catchUpKeys: 524_288,
+  catchUpValueBytes: 1_900,
   catchUpClients: 20,
   catchUpPaceMs: 10,
   catchUpQuietSeconds: 5,

@@ -6,7 +6,7 @@
 //                              catch-up); with fewer than all nothing is written, unless
 //   --write                    the parts that ran take the place of those in bench/baseline.json
 //   --changes N                changes of leader of each kind in a cluster of three
-//   --catch-up-keys N          keys of 4 KiB of the member that catches up by snapshot
+//   --catch-up-keys N          keys of 1,900 bytes of the member that catches up by snapshot
 //   --quick OP                 one cell at 100/1000 (or --shape C/N), one round, nothing written
 //   --self                     Go etcd in Quorate's place, nothing written: shows the noise
 //   --profile OP               the same cell against Quorate alone under V8's profiler
