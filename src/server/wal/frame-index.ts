@@ -1,5 +1,3 @@
-import { assert } from "../../base/assert.ts";
-
 // FI1  Places are in ascending order of index and do not overlap: what a later frame replaced is
 //      cut.
 
@@ -53,10 +51,13 @@ export class FrameIndex {
     this.#places = [];
   }
 
-  /** Forgets the frames of segments before `segment`. */
+  /**
+   * Forgets the frames of segments before `segment`. None may remain: the frames there since then
+   * may hold hard states only.
+   */
   dropBefore(segment: number): void {
     const keep = this.#places.findIndex((place) => place.segment >= segment);
-    assert(keep >= 0 || this.#places.length === 0, "every frame was dropped");
-    if (keep > 0) this.#places = this.#places.slice(keep);
+    if (keep < 0) this.#places = [];
+    else if (keep > 0) this.#places = this.#places.slice(keep);
   }
 }
