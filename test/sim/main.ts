@@ -7,7 +7,8 @@
  *   --twice N      every N-th seed runs twice and must give the same trace (10; 0: none)
  *   --replay       prints the options and one line per event of the one seed
  *   --shrink       looks for the least that still fails
- *   --planted NAME plants a bug that must be caught; "all": each in turn
+ *   --planted NAME plants a bug that must be caught; "all": each in turn; a number: so many of
+ *                  them, others for every first seed
  *   --marks        prints how often every marked thing happened
  */
 import { parseArgs } from "node:util";
@@ -44,7 +45,13 @@ interface Total {
 }
 
 function main(): number {
-  if (values.planted === "all") return runAllPlanted();
+  if (values.planted === "all") return runAllPlanted(plantedNames);
+  if (/^\d+$/.test(values.planted ?? "")) {
+    const size = Number(values.planted);
+    const from = (first * size) % plantedNames.length;
+    const turned = [...plantedNames.slice(from), ...plantedNames.slice(0, from)];
+    return runAllPlanted(turned.slice(0, size));
+  }
   if (values.planted !== undefined) return runPlanted(values.planted) ? 0 : 1;
   return runSeeds();
 }
@@ -110,9 +117,9 @@ function runPlanted(planted: string): boolean {
   return false;
 }
 
-function runAllPlanted(): number {
-  const missed = plantedNames.filter((name) => !runPlanted(name));
-  say(`${plantedNames.length - missed.length} of ${plantedNames.length} planted bugs caught`);
+function runAllPlanted(names: readonly string[]): number {
+  const missed = names.filter((name) => !runPlanted(name));
+  say(`${names.length - missed.length} of ${names.length} planted bugs caught`);
   return missed.length === 0 ? 0 : 1;
 }
 

@@ -6,11 +6,13 @@
  *      what was committed once stays.
  * CK3  After the same index all have the same revision; a revision has the same changes everywhere.
  * CK4  applied <= commit; neither goes back within a life.
+ * CK5  What a leader counts as committed is synced on a majority of its voters.
  */
 
 import { toBinaryString } from "../../../src/base/bytes.ts";
 import { decodeKeyValue } from "../../../src/codec/kv.ts";
 import type { Entry, RaftId } from "../../../src/raft/types.ts";
+import { RawNode } from "../../../src/raft/raw-node.ts";
 import type { ServerCore } from "../../../src/server/core.ts";
 import type { MvccEvent } from "../../../src/server/mvcc/types.ts";
 import type { AppliedConf } from "../../check/membership-rules.ts";
@@ -25,6 +27,7 @@ interface AppliedEntry {
 }
 
 interface Watched {
+  voters: readonly RaftId[];
   commit: number;
   applied: number;
   term: number;
@@ -36,6 +39,8 @@ export class Checks {
   /** All changes in order of revision, as the first member to make them made them. */
   readonly changes: Change[] = [];
   lastRevision = 1;
+  /** How far each member's log is on its disk. */
+  readonly synced = new Map<RaftId, number>();
   readonly #leaders = new Map<number, RaftId>();
   readonly #entries = new Map<number, AppliedEntry>();
   readonly #revisions = new Map<number, { revision: number; by: string }>();
@@ -47,6 +52,20 @@ export class Checks {
     this.#mark = mark;
   }
 
+  /** Watches the syncs of all raft nodes until the answer is called. */
+  install(): () => void {
+    const { synced } = this;
+    const original = replaceable.synced;
+    replaceable.synced = function (this: RawNode, number) {
+      original.call(this, number);
+      const { id, syncedIndex } = this.status();
+      synced.set(id, syncedIndex);
+    };
+    return () => {
+      replaceable.synced = original;
+    };
+  }
+
   /** The newest index that some member applied. */
   get lastIndex(): number {
     return this.#entries.size === 0 ? 0 : Math.max(...this.#entries.keys());
@@ -55,7 +74,9 @@ export class Checks {
   opened(process: SimProcess, core: ServerCore): void {
     const { name } = process.birth;
     const { store } = core.state;
-    this.#watched.set(core, { commit: 0, applied: core.node.appliedIndex, term: 0 });
+    const { appliedIndex, confState } = core.node;
+    const { voters } = confState;
+    this.#watched.set(core, { commit: 0, applied: appliedIndex, term: 0, voters });
     let expected = core.node.appliedIndex + 1;
     const applied = (entry: Entry, run: () => void): void => {
       // A snapshot may have taken the place of entries.
@@ -95,7 +116,13 @@ export class Checks {
       this.#fail(`CK4: ${process.birth.name} went back to ${commit} ${applied} ${term}`);
     }
     if (applied > commit) this.#fail(`CK4: ${process.birth.name} applied ${applied} > ${commit}`);
+    const { voters } = node.confState;
+    if (node.isLeader && commit > watched.commit) {
+      // The event may have applied a change after it committed.
+      this.#quorum(process, commit, [watched.voters, voters]);
+    }
     watched.commit = commit;
+    watched.voters = voters;
     watched.applied = applied;
     watched.term = term;
     if (!node.isLeader) return;
@@ -109,6 +136,16 @@ export class Checks {
       );
       this.#leaders.set(term, process.id); // told once per change
     }
+  }
+
+  /** CK5 */
+  #quorum(process: SimProcess, commit: number, confs: readonly (readonly RaftId[])[]): void {
+    const isBacked = confs.some((voters) => {
+      const by = voters.filter((id) => (this.synced.get(id) ?? 0) >= commit);
+      return by.length * 2 > voters.length;
+    });
+    if (!isBacked)
+      this.#fail(`CK5: ${process.birth.name} committed ${commit}: no quorum synced it`);
   }
 
   get elections(): number {
@@ -158,3 +195,4 @@ export class Checks {
 }
 
 const violationsMax = 20;
+const replaceable: { synced: (this: RawNode, number: number) => void } = RawNode.prototype;

@@ -47,7 +47,7 @@ export class Faults {
     for (const process of processes()) {
       process.disk.fault = () => null;
       process.disk.delayMsMax = 2;
-      process.drift.rate = 1;
+      process.drift.setRate(1, scheduler.now);
       const { life } = process;
       if (life !== null && life.wakesAt > scheduler.now) life.wakesAt = scheduler.now;
     }
@@ -118,11 +118,12 @@ export class Faults {
   }
 
   clockRate(): void {
-    this.#one().drift.rate = 0.95 + this.#random.below(101) / 1000;
+    const rate = 0.95 + this.#random.below(101) / 1000;
+    this.#one().drift.setRate(rate, this.#parts.scheduler.now);
   }
 
   wallJump(): void {
-    this.#one().drift.wallAtZeroMs += (this.#random.below(7200) - 3600) * 1000;
+    this.#one().drift.wallOffsetMs += (this.#random.below(7200) - 3600) * 1000;
   }
 
   moveLeader(): void {

@@ -7,6 +7,7 @@ import { RangeResponseSchema } from "../../../src/gen/rpc_pb.js";
 import { checkLeases } from "../../check/lease-rules.ts";
 import { describe } from "../../check/history.ts";
 import { checkLinearizable } from "../../check/linearizable.ts";
+import { checkListAppend } from "../../check/list-append.ts";
 import { checkConfs } from "../../check/membership-rules.ts";
 import { checkRevisions } from "../../check/revision-rules.ts";
 import { checkWatches } from "../../check/watch-history.ts";
@@ -49,6 +50,7 @@ function checkHistory(world: World): void {
     ];
     world.fail(lines.join("\n"));
   }
+  for (const { kind, text } of checkListAppend(world.appends)) world.fail(`G2: ${kind}: ${text}`);
   const { electionMs } = world.options;
   const lateMsMax = leaseLateMsMax + 20 * electionMs + world.options.durationMs;
   for (const text of checkLeases(world.recorder.leases, { lateMsMax, clockRate: clockRateMax })) {

@@ -1,7 +1,7 @@
 /** A client that does one operation after the other and writes down what it sees. */
 
 import type { Random } from "../../../src/base/ports.ts";
-import type { KvRequest, Recorder } from "../../check/history.ts";
+import type { KvRequest, KvResponse, Recorder } from "../../check/history.ts";
 import { decodeResponse, encodeRequest } from "./codec.ts";
 import type { SimOptions } from "./options.ts";
 import type { SimProcess } from "./process.ts";
@@ -61,8 +61,12 @@ export class KvClient {
     });
   }
 
-  /** One operation; `done` tells whether it was answered with success. */
-  run(request: KvRequest, done: (isAnswered: boolean) => void, target = this.#target()): void {
+  /** One operation; `done` gets the answer, or null and whether it certainly did not happen. */
+  run(
+    request: KvRequest,
+    done: (response: KvResponse | null, isRefused: boolean) => void,
+    target = this.#target(),
+  ): void {
     const { scheduler, world, recorder } = this.#parts;
     const id = recorder.begin(this.#process, request, scheduler.now);
     const { path, bytes } = encodeRequest(request);
@@ -72,12 +76,12 @@ export class KvClient {
       if (isOver) return;
       isOver = true;
       if (code === 0 && answer !== null) {
-        this.#answered(id, request, answer);
-        done(true);
+        done(this.#answered(id, request, answer), false);
         return;
       }
-      if (isRefusal(code, message)) recorder.refused(id);
-      done(false);
+      const isRefused = isRefusal(code, message);
+      if (isRefused) recorder.refused(id);
+      done(null, isRefused);
     };
     const rpc = new Rpc(this.#parts, target, path, {
       message: (message) => {
@@ -93,13 +97,14 @@ export class KvClient {
     });
   }
 
-  #answered(id: number, request: KvRequest, answer: Uint8Array): void {
+  #answered(id: number, request: KvRequest, answer: Uint8Array): KvResponse {
     const { scheduler, recorder } = this.#parts;
     const response = decodeResponse(request, answer);
     recorder.end(id, response, scheduler.now);
     this.successes++;
     this.#revision = Math.max(this.#revision, response.revision);
     if (response.kind === "range") for (const kv of response.kvs) this.#mods.set(kv.key, kv.mod);
+    return response;
   }
 
   #target(): SimProcess {

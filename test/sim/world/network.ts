@@ -153,6 +153,7 @@ export class Network {
       }
       trace.number(scheduler.now);
       trace.bytes(bytes);
+      trace.print?.(lineOf(scheduler.now, bytes));
       scheduler.after(0, endpoint.life, () => {
         if (!endpoint.events.isRemoved(from.id)) endpoint.events.receive(decodeMessage(bytes));
         else this.#tellRemoved(from);
@@ -201,6 +202,13 @@ export class Network {
 }
 
 const noAnswer: PeerAnswer = { status: 0, body: new Uint8Array(0) };
+
+function lineOf(at: number, bytes: Uint8Array): string {
+  const { type, from, to, term, index, commit, entries, reject } = decodeMessage(bytes);
+  const ends = `${from.toString(16).slice(0, 4)} -> ${to.toString(16).slice(0, 4)}`;
+  const rest = `term ${term} index ${index} +${entries.length} commit ${commit}`;
+  return `${at.toFixed(3).padStart(12)} ${ends} type ${type} ${rest}${reject ? " reject" : ""}`;
+}
 
 function serve(
   endpoint: Endpoint,

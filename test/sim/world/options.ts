@@ -32,6 +32,7 @@ export interface SimOptions {
   readonly clients: number;
   readonly watchers: number;
   readonly leaseClients: number;
+  readonly appendClients: number;
   readonly keys: number;
   readonly heartbeatMs: number;
   readonly electionMs: number;
@@ -73,6 +74,7 @@ export function drawOptions(
     clients: between(2, 8),
     watchers: between(1, 4),
     leaseClients: between(0, 2),
+    appendClients: one(0, 0, 2, 4),
     keys: between(1, 12),
     electionMs: heartbeatMs * one(10, 10, 20),
     delayMs: one(0.5, 2, 5, 10),

@@ -19,7 +19,7 @@ import { MemberMetrics } from "../../../src/server/member-metrics.ts";
 import { createServices } from "../../../src/server/services.ts";
 import { MemoryImageFile } from "../../mvcc/memory-image-file.ts";
 import { SimBackendDisk } from "../backend.ts";
-import { createSimClock, type ClockDrift } from "../clock.ts";
+import { ClockDrift, createSimClock } from "../clock.ts";
 import { SimDisk } from "../disk.ts";
 import { SimCrash, type Life, type Scheduler } from "../scheduler.ts";
 import { createLife } from "../turn.ts";
@@ -59,7 +59,7 @@ export class SimProcess {
   readonly birth: Birth;
   readonly disk: SimDisk;
   readonly backendDisk = new SimBackendDisk();
-  readonly drift: ClockDrift;
+  readonly drift = new ClockDrift();
   life: Life | null = null;
   core: ServerCore | null = null;
   /** gRPC methods by path, once clients are served. */
@@ -73,9 +73,8 @@ export class SimProcess {
   readonly #config: ServerConfig;
   readonly #imageFile = new MemoryImageFile();
 
-  constructor(birth: Birth, drift: ClockDrift, parts: ProcessParts) {
+  constructor(birth: Birth, parts: ProcessParts) {
     this.birth = birth;
-    this.drift = drift;
     this.#parts = parts;
     this.disk = new SimDisk(parts.scheduler, parts.random.fork("disk"));
     this.#config = configOf(birth, parts.options);

@@ -8,8 +8,11 @@ import type { Random } from "../../../src/base/ports.ts";
 import { createRandom } from "../../../src/base/random.ts";
 import { clusterId, memberId } from "../../../src/server/member/member-id.ts";
 import type { Member } from "../../../src/server/member/member.ts";
+import type { AppendTxn } from "../../check/list-append.ts";
+import type { AppliedConf } from "../../check/membership-rules.ts";
 import { Recorder } from "../../check/history.ts";
 import { Scheduler, type Life } from "../scheduler.ts";
+import { AppendClient } from "./append-client.ts";
 import { Checks } from "./checks.ts";
 import { Faults } from "./faults.ts";
 import { finalChecks } from "./final-checks.ts";
@@ -53,6 +56,8 @@ export class World {
   readonly kvClients: KvClient[] = [];
   readonly watchClients: WatchClient[] = [];
   readonly leaseClients: LeaseClient[] = [];
+  readonly appendClients: AppendClient[] = [];
+  readonly appends: AppendTxn[] = [];
   /** What runs outside of all processes. */
   readonly life: Life = { isAlive: true, wakesAt: 0, endTurn: () => undefined };
   readonly violations: string[] = [];
@@ -112,11 +117,14 @@ export class World {
   }
 
   run(): Report {
+    const release = this.checks.install();
     try {
       this.#phases();
     } catch (error) {
       // A bug that a member or a client ran into: an assertion, or worse.
       this.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    } finally {
+      release();
     }
     return this.#report();
   }
@@ -128,7 +136,7 @@ export class World {
     this.#until("the cluster starts", isUp, settleMsMax);
     for (const client of this.kvClients) client.start();
     for (const client of this.watchClients) client.start();
-    for (const client of this.leaseClients) client.start();
+    for (const client of [...this.leaseClients, ...this.appendClients]) client.start();
     this.#maintenance.start();
     if (options.faults.has("membership")) this.#operator.start();
     this.#faults.start();
@@ -154,13 +162,20 @@ export class World {
   #settleMembers(): void {
     for (const process of this.standing) if (!process.isRunning) process.start();
     this.scheduler.runUntil(() => this.#isBroken, this.scheduler.now + operatorMs);
-    if (!this.#isBroken) this.#until("members agree", () => this.#isSame(), settleMsMax);
-    const conf = this.checks.confs.reduce((a, b) => (b.index > a.index ? b : a)).conf;
+    const last = this.#lastConf();
+    const isKnown = (): boolean =>
+      this.#members().every(({ core }) => (core?.node.appliedIndex ?? 0) >= last.index);
+    if (!this.#isBroken) this.#until("members agree", isKnown, settleMsMax);
+    const { conf } = this.#lastConf();
     for (const process of this.standing) {
       if ([...conf.voters, ...conf.learners].includes(process.id)) continue;
       process.isRemoved = true; // it was removed and has not heard of it
       if (process.isRunning) this.#end(process);
     }
+  }
+
+  #lastConf(): AppliedConf {
+    return this.checks.confs.reduce((a, b) => (b.index > a.index ? b : a));
   }
 
   #isSame(): boolean {
@@ -173,7 +188,7 @@ export class World {
 
   /** Those that the newest applied configuration names. */
   #members(): readonly SimProcess[] {
-    const { conf } = this.checks.confs.reduce((a, b) => (b.index > a.index ? b : a));
+    const { conf } = this.#lastConf();
     const ids = new Set([...conf.voters, ...conf.learners]);
     return this.standing.filter((process) => ids.has(process.id));
   }
@@ -181,7 +196,7 @@ export class World {
   /** X1: a majority alone, whole and connected, serves within ten election timeouts. */
   #liveness(): void {
     const { scheduler, options } = this;
-    const { conf } = this.checks.confs.reduce((a, b) => (b.index > a.index ? b : a));
+    const { conf } = this.#lastConf();
     const voters = this.standing.filter((process) => conf.voters.includes(process.id));
     const majority = Math.floor(conf.voters.length / 2) + 1;
     const order = shuffled(voters, this.#random.fork("majority"));
@@ -198,8 +213,8 @@ export class World {
     const attempt = (): void => {
       probe.run(
         { kind: "put", key: "probe", value: String(scheduler.now) },
-        (isAnswered) => {
-          if (isAnswered) isServed = true;
+        (response) => {
+          if (response !== null) isServed = true;
           else scheduler.after(20, this.life, attempt);
         },
         target,
@@ -217,7 +232,8 @@ export class World {
     this.#held.clear();
     for (const process of this.standing) if (!process.isRunning) process.start();
     this.scheduler.runUntil(() => false, this.scheduler.now + 2000);
-    for (const client of [...this.kvClients, ...this.leaseClients]) client.isStopped = true;
+    const clients = [...this.kvClients, ...this.leaseClients, ...this.appendClients];
+    for (const client of clients) client.isStopped = true;
     this.scheduler.runUntil(() => false, this.scheduler.now + 8000); // requests under way end
     this.#until("all members have the same", () => this.#isSame(), settleMsMax);
     this.scheduler.runUntil(() => false, this.scheduler.now + 3000); // watches hear the rest
@@ -256,6 +272,10 @@ export class World {
     for (let i = 0; i < options.watchers; i++) {
       this.watchClients.push(new WatchClient(this.#clientParts(`watcher ${i}`), `w${i}`));
     }
+    for (let i = 0; i < options.appendClients; i++) {
+      const parts = this.#clientParts(`append ${i}`);
+      this.appendClients.push(new AppendClient(parts, 50 + i, this.appends));
+    }
     for (let i = 0; i < options.leaseClients; i++) {
       this.leaseClients.push(new LeaseClient(this.#clientParts(`lease ${i}`), 100 + 2 * i));
     }
@@ -263,17 +283,13 @@ export class World {
 
   #addProcess(birth: SimProcess["birth"]): SimProcess {
     const { scheduler, options, network, note, mark } = this;
-    const process = new SimProcess(
-      birth,
-      { rate: 1, wallAtZeroMs: 1.6e12 },
-      {
-        ...{ scheduler, options, network, note, mark },
-        random: this.#random.fork(`process ${birth.name}`),
-        opened: (opened, core) => {
-          this.checks.opened(opened, core);
-        },
+    const process = new SimProcess(birth, {
+      ...{ scheduler, options, network, note, mark },
+      random: this.#random.fork(`process ${birth.name}`),
+      opened: (opened, core) => {
+        this.checks.opened(opened, core);
       },
-    );
+    });
     this.processes.push(process);
     return process;
   }
