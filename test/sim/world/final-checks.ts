@@ -20,7 +20,25 @@ export function finalChecks(world: World): void {
   checkWatchLogs(world);
   checkHashes(world);
   for (const process of world.standing) checkLeaseKeys(world, process);
+  checkLeasesEnd(world);
 }
+
+/** L2: what nobody renewed since the cluster is whole is gone. */
+function checkLeasesEnd(world: World): void {
+  const leader = world.standing.find((process) => process.core!.node.isLeader);
+  if (leader === undefined) return;
+  const { lessor } = leader.core!.state;
+  for (const { id, events } of world.recorder.leases) {
+    const last = events.findLast(({ kind }) => kind !== "present" && kind !== "missing");
+    const first = events[0]!;
+    const ttlMs = first.kind === "granted" ? first.ttlMs : 0;
+    const since = world.scheduler.now - (last?.at ?? 0);
+    if (since < ttlMs * clockRateMax + settledLateMsMax || !lessor.exists(BigInt(id))) continue;
+    world.fail(`L2: lease ${id} of ${ttlMs} ms exists ${since.toFixed(0)} ms after its last use`);
+  }
+}
+
+const settledLateMsMax = 8000;
 
 /** L2: no key outlives its lease. */
 function checkLeaseKeys(world: World, { core, birth }: SimProcess): void {

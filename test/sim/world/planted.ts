@@ -120,6 +120,19 @@ const bugs: Readonly<Record<string, () => Undo>> = {
       messages: [...ready.messages, ...ready.messagesAfterSync],
       messagesAfterSync: [],
     })),
+  "raft-obeys-old-leaders": () =>
+    onStep((raft, message) => {
+      const isOld = message.type === MessageType.append && message.term < raft.core.term;
+      return isOld && raft.core.role !== "leader" ? { ...message, term: raft.core.term } : message;
+    }),
+  "raft-counts-refused-votes": () =>
+    onStep((_raft, message) =>
+      message.type === MessageType.voteResponse ? { ...message, reject: false } : message,
+    ),
+  "raft-takes-refusals-for-acks": () =>
+    onStep((_raft, message) =>
+      message.type === MessageType.appendResponse ? { ...message, reject: false } : message,
+    ),
   "raft-skips-log-check": () =>
     onStep((raft, message) =>
       message.type === MessageType.append && message.index <= raft.core.log.lastIndex
@@ -248,6 +261,13 @@ const bugs: Readonly<Record<string, () => Undo>> = {
         this.compactRevision = -1;
       };
     }),
+  "store-revision-falls": () =>
+    replace(KvStore.prototype, "restore", (restore) => {
+      return function (this: KvStore, image) {
+        restore.call(this, image);
+        this.currentRevision = Math.max(1, this.currentRevision - 1);
+      };
+    }),
   "read-before-applied": () =>
     replace(ReadGate.prototype, "confirmed", (confirmed) => {
       return function (this: ReadGate, context, index, applied) {
@@ -286,10 +306,10 @@ const bugs: Readonly<Record<string, () => Undo>> = {
         refresh.call(this, lease, remainingMs / 4);
       };
     }),
-  "lease-renewed-by-follower": () =>
-    replace(Lessor.prototype, "renew", (renew) => {
-      return function (this: Lessor, id, waiter) {
-        return this.isPrimary ? renew.call(this, id, waiter) : 2;
+  "lease-forgets-key": () =>
+    replace(Lessor.prototype, "attach", (attach) => {
+      return function (this: Lessor, lease, key) {
+        if (!now(2)) attach.call(this, lease, key);
       };
     }),
   "lease-keeps-keys": () =>
