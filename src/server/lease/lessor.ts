@@ -33,9 +33,9 @@ import { Promotion } from "./promotion.ts";
 export const leaseLimits = {
   /** etcd's bound; seconds. */
   ttlSecondsMax: 9_000_000_000,
-  /** Expired leases proposed for revocation per second, half of it each round. */
+  /** Expired leases proposed for revocation per second, in rounds: small ones, for short turns. */
   revokesPerSecondMax: 1000,
-  revokeRoundMs: 500,
+  revokeRoundMs: 100,
   /** A proposed revoke that had no effect (lost, refused) is proposed again after this. */
   revokeRetryMs: 3000,
   /** What is left of a lease longer than this is put into the log about as often (as in etcd). */
@@ -370,7 +370,7 @@ export class Lessor implements LeaseAttachments {
 
   /** One round: bounded, so that mass expiry neither blocks the turn nor floods the log. */
   private proposeExpired(): void {
-    const countMax = leaseLimits.revokesPerSecondMax / 2;
+    const countMax = (leaseLimits.revokesPerSecondMax * leaseLimits.revokeRoundMs) / 1000;
     const { clock } = this.deps;
     this.queue.takeExpired(clock.now(), countMax, leaseLimits.revokeRetryMs, this.expired);
     for (const lease of this.expired) {
