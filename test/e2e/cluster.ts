@@ -20,6 +20,8 @@ export interface MemberSpec {
   /** Path of an etcd-compatible server; Quorate's own when absent. */
   readonly program?: string;
   readonly flags?: readonly string[];
+  /** Free ones when absent. */
+  readonly ports?: { readonly client: number; readonly peer: number };
   /** Peers reach the member here, for instance through a proxy; its own listen port when absent. */
   readonly advertisedPeerPort?: (peerPort: number) => number;
   /** The member's folder is made in this one; that of temporary files when absent. */
@@ -242,10 +244,22 @@ export class TestCluster {
   }
 
   async #make(spec: MemberSpec): Promise<ClusterMember> {
-    const ports = { client: await freePort(), peer: await freePort() };
+    const ports = spec.ports ?? { client: await ownPort(), peer: await ownPort() };
     const member = new ClusterMember(spec, ports, this.#options.flags ?? []);
     this.members.push(member);
     return member;
+  }
+}
+
+/** Ports of this process's clusters, running or not: none is given twice. */
+const given = new Set<number>();
+
+async function ownPort(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
   }
 }
 

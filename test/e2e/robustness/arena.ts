@@ -12,6 +12,7 @@ const statusMsMax = 700;
 const changeMsMax = 3_000;
 const changeTries = 60;
 const pollMs = 100;
+const startTries = 3;
 const waitMsMax = 40_000;
 
 const flags = [
@@ -44,7 +45,18 @@ export class Arena {
     this.random = random;
   }
 
+  /** Other programs may take a port between choice and use: then all is begun anew. */
   static async start(options: ArenaOptions, random: Random): Promise<Arena> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await Arena.#startOnce(options, random);
+      } catch (error) {
+        if (tries === startTries || !String(error).includes("address already in use")) throw error;
+      }
+    }
+  }
+
+  static async #startOnce(options: ArenaOptions, random: Random): Promise<Arena> {
     const network = new PeerNetwork(random.fork("network"));
     const specs: MemberSpec[] = [];
     const members = (): readonly ClusterMember[] => arena?.cluster.members ?? [];

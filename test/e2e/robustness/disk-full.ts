@@ -35,7 +35,7 @@ export async function fillDisk(arena: Arena, secondsMax: number): Promise<void> 
   for (const member of arena.members) member.allowEnd();
   fill(filler);
   arena.mark("disk-full", folder);
-  await delay(1_000 + arena.random.below(Math.max(1, secondsMax * 1_000 - 1_000)));
+  await delay(1_000 + arena.random.below(Math.max(1, Math.floor(secondsMax * 1_000) - 1_000)));
   const ended = arena.members.filter((member) => !member.isRunning);
   arena.tell(`room again; ended: ${ended.map((member) => member.name).join(" ")}`);
   rmSync(filler);

@@ -18,7 +18,7 @@ const lagEntries = 900n;
 const moves = 4;
 
 function holdMs(arena: Arena, secondsMax: number): number {
-  return 500 + arena.random.below(Math.max(1, secondsMax * 1_000 - 500));
+  return 500 + arena.random.below(Math.max(1, Math.floor(secondsMax * 1_000) - 500));
 }
 
 async function kill(arena: Arena): Promise<void> {
@@ -42,7 +42,7 @@ async function stop(arena: Arena, secondsMax: number): Promise<void> {
   let victims = all.slice(0, 1);
   if (drawn < 2) victims = [await arena.leaderOrAny()];
   if (drawn === 2) victims = all.slice(0, Math.ceil(all.length / 2));
-  const most = Math.min(pauseSecondsMax, secondsMax) * 1_000;
+  const most = Math.floor(Math.min(pauseSecondsMax, secondsMax) * 1_000);
   const ms = 100 + random.below(Math.max(1, most - 100));
   arena.mark("stop", `${names(victims)} for ${ms} ms`);
   for (const victim of victims) victim.signal("SIGSTOP");

@@ -115,10 +115,17 @@ export function checkHistory(workload: Workload, bounds: HistoryBounds): string[
   ].map((text) => text.slice(0, textMax));
 }
 
-/** A lease may end by itself at any time, as far as the order of writes goes. */
+/**
+ * A lease may end by itself at any time, as far as the order of writes goes; not one whose revoke
+ * was answered: it was there to be revoked.
+ */
 function expiries({ operations }: Recorder): Operation[] {
+  const revoked = new Set<string>();
+  for (const { request, response } of operations) {
+    if (request.kind === "revoke" && response !== null) revoked.add(request.lease);
+  }
   return operations.flatMap(({ request, call }, i) => {
-    if (request.kind !== "grant") return [];
+    if (request.kind !== "grant" || revoked.has(request.lease)) return [];
     const id = operations.length + i;
     const { lease } = request;
     const unknown = { call, returned: Infinity, response: null };

@@ -47,7 +47,8 @@ function keep(options: RunOptions, { found, story, folders, workload }: RunResul
   writeFileSync(join(folder, "report.txt"), `${lines.join("\n")}\n`);
   if (workload === undefined) return folder;
   const { recorder, appends, truth } = workload;
-  const { operations, watches, leases } = recorder;
+  const { watches, leases } = recorder;
+  const operations = recorder.possible();
   const history = { operations, watches, leases, appends, changes: truth.changes() };
   writeFileSync(join(folder, "history.json"), JSON.stringify(history));
   return folder;

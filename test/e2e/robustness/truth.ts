@@ -159,23 +159,34 @@ function isOfLease(key: string, lease: string): boolean {
   return key.startsWith(`l${lease}.`);
 }
 
+/**
+ * A read of all keys at each of these revisions, over before anyone can have seen a later one: so
+ * the search turns back at once where it chose the wrong operation.
+ */
 function readsAt(
   revisions: ReadonlySet<number>,
   truth: Truth,
   operations: readonly Operation[],
 ): Operation[] {
+  const answered = operations.filter((o) => o.response !== null);
+  const later = answered
+    .map(({ response, returned }) => ({ revision: response?.revision ?? 0, returned }))
+    .sort((a, b) => b.revision - a.revision);
+  const end = answered.reduce((max, o) => Math.max(max, o.returned), 0) + 1;
   const reads: Operation[] = [];
-  let end = 0;
-  for (const { call, returned } of operations) {
-    end = Math.max(end, call, returned === Infinity ? 0 : returned);
-  }
   truth.replay((revision, live) => {
     if (!revisions.has(revision)) return;
+    let returned = Infinity;
+    for (const seen of later) {
+      if (seen.revision <= revision) break;
+      returned = Math.min(returned, seen.returned);
+    }
     const kvs = [...live.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
     reads.push({
-      ...{ id: operations.length + reads.length, process: -1, call: end + 1, returned: end + 2 },
-      request: { kind: "range", key: "", end: "\uffff", revision },
-      response: { kind: "range", revision: truth.contiguous, kvs },
+      ...{ id: operations.length + reads.length, process: -1, call: 0 },
+      returned: returned === Infinity ? end : returned,
+      request: { kind: "range", key: "", end: "\uffff", isSerializable: true },
+      response: { kind: "range", revision, kvs },
     });
   });
   return reads;

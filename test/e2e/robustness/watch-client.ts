@@ -12,7 +12,7 @@ import { count, type Client } from "./workload.ts";
 const watchPath = "/etcdserverpb.Watch/Watch";
 const silenceMsMax = 2_500;
 const askEveryMs = 250;
-const againMs = 30;
+const againMs = 100;
 const leaveOneIn = 6;
 
 export interface WatchSpec {
