@@ -195,6 +195,11 @@ export class Leader {
     for (const request of this.#reads.takePostponed()) this.#startRead(request); // R7
   }
 
+  /** Entries above this should stay in memory; Infinity: none has to. */
+  get wantedFrom(): number {
+    return this.#replicator.wantedFrom;
+  }
+
   progress(): MemberProgress[] {
     return this.#replicator.progress();
   }

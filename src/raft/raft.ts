@@ -146,6 +146,10 @@ export class Raft {
     this.#leader?.reportSnapshot(id, isDelivered);
   }
 
+  get wantedFrom(): number {
+    return this.#leader?.wantedFrom ?? Infinity;
+  }
+
   progress(): readonly MemberProgress[] {
     return this.#leader?.progress() ?? [];
   }

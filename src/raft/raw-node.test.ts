@@ -269,6 +269,51 @@ test("a storage without a snapshot to send leaves the member waiting, and is ask
   });
 });
 
+/** A leader at index 5 whose member 3 is sent a snapshot of it. */
+function sendingSnapshot(): Bench {
+  const bench = new Bench();
+  bench.lead();
+  for (let i = 0; i < 4; i++) bench.node.propose(bytes(1));
+  bench.work();
+  bench.step({ type: Type.appendResponse, from: 2n, index: 5 });
+  bench.storage.trim(5, bench.node.wantedFrom);
+  bench.storage.provideSnapshots(() => ({ index: 5, term: 1, confState: three }));
+  assert.equal(bench.node.wantedFrom, Infinity);
+  bench.step({ type: Type.heartbeatResponse, from: 3n });
+  assert.equal(bench.node.wantedFrom, 5);
+  return bench;
+}
+
+test("what follows a snapshot is wanted until its member has all there was when it began to follow", () => {
+  const bench = sendingSnapshot();
+  for (let i = 0; i < 3; i++) bench.node.propose(bytes(1));
+  bench.work();
+  bench.step({ type: Type.appendResponse, from: 2n, index: 8 });
+  bench.storage.trim(8, bench.node.wantedFrom);
+  assert.equal(bench.storage.firstIndex(), 6);
+  bench.node.reportSnapshot(3n, true);
+  assert.equal(bench.node.wantedFrom, 5, "delivered, but its member is not heard from yet");
+  const [append] = bench.step({ type: Type.appendResponse, from: 3n, index: 5 });
+  assert.equal(append!.entries.length, 3);
+  bench.step({ type: Type.appendResponse, from: 3n, index: 7 });
+  assert.equal(bench.node.wantedFrom, 7);
+  bench.step({ type: Type.appendResponse, from: 3n, index: 8 });
+  assert.equal(bench.node.wantedFrom, Infinity);
+});
+
+test("nothing is wanted for a member whose snapshot failed, or that stays silent", () => {
+  const failed = sendingSnapshot();
+  failed.node.reportSnapshot(3n, false);
+  assert.equal(failed.node.wantedFrom, Infinity);
+  const silent = sendingSnapshot();
+  for (let check = 0; check <= 32; check++) {
+    if (check < 30) assert.equal(silent.node.wantedFrom, 5);
+    for (let tick = 0; tick < raftDefaults.electionTicks; tick++) silent.node.tick();
+    silent.step({ type: Type.heartbeatResponse, from: 2n });
+  }
+  assert.deepEqual([silent.node.role, silent.node.wantedFrom], ["leader", Infinity]);
+});
+
 test("a member alone sends nothing, whatever it does", () => {
   const bench = new Bench({}, { ...emptyConfState, voters: [1n] });
   bench.node.campaign();

@@ -141,6 +141,14 @@ export class RawNode {
     this.#raft.reportSnapshot(id, isDelivered);
   }
 
+  /**
+   * Entries above this follow a snapshot that a member gets, and should stay in memory; Infinity:
+   * none has to.
+   */
+  get wantedFrom(): number {
+    return this.#raft.wantedFrom;
+  }
+
   /** The other members as the leader sees them, by id; empty on nodes that do not lead. */
   progress(): readonly MemberProgress[] {
     return this.#raft.progress();

@@ -9,13 +9,24 @@ import type { MemberProgress } from "./status.ts";
 // RP1  Appends leave when the Ready is taken: what was proposed in one turn shares a message.
 // RP2  A heartbeat's commit index is not above the follower's match: it may have nothing else.
 // RP3  An entry that is gone from memory is sent as a snapshot, to members heard from lately only.
+// RP4  What follows a snapshot is wanted in memory until its member has it, however long the
+//      snapshot takes: else another one would have to follow. A silent member is given up.
 
 interface Peer {
   readonly id: RaftId;
   readonly progress: Progress;
   /** An append is due even without entries: it finds out where the member is. */
   isProbeDue: boolean;
+  /** Entries above this follow the snapshot it gets; Infinity when there is none (RP4). */
+  wantedFrom: number;
+  /** It has caught up when it has this; Infinity until it has the snapshot. */
+  wantedTo: number;
+  /** Quorum checks since it was heard from. */
+  silentChecks: number;
 }
+
+/** Quorum checks, of an election timeout each, that a silent member's entries are wanted for. */
+const silentChecksMax = 30;
 
 const noEntries: readonly Entry[] = [];
 const noData = new Uint8Array(0);
@@ -67,14 +78,19 @@ export class Replicator {
     const isActive = (id: RaftId): boolean =>
       id === self || this.#byId.get(id)?.progress.isRecentlyActive === true;
     const result = jointVote(conf.voters, conf.votersOutgoing, isActive);
-    for (const { progress } of this.#peers) progress.isRecentlyActive = false;
+    for (const peer of this.#peers) {
+      peer.silentChecks = peer.progress.isRecentlyActive ? 0 : peer.silentChecks + 1;
+      if (peer.silentChecks > silentChecksMax) forget(peer);
+      peer.progress.isRecentlyActive = false;
+    }
     return result === "won";
   }
 
   /** The member has synced up to the message's index. True: that is news. */
   acknowledged(message: Message): boolean {
-    const progress = this.#byId.get(message.from)?.progress;
-    if (progress === undefined || message.index > this.#core.log.lastIndex) return false;
+    const peer = this.#byId.get(message.from);
+    if (peer === undefined || message.index > this.#core.log.lastIndex) return false;
+    const { progress } = peer;
     const isKnown = !progress.updatedTo(message.index);
     if (isKnown && (progress.match !== message.index || progress.state !== "probe")) return false;
     if (progress.state === "replicate") {
@@ -86,6 +102,7 @@ export class Replicator {
       progress.becomeProbe();
       progress.becomeReplicate();
     }
+    if (peer.wantedFrom !== Infinity && progress.state === "replicate") this.#follows(peer);
     this.#isDue = true;
     return true;
   }
@@ -118,9 +135,13 @@ export class Replicator {
   }
 
   reportSnapshot(id: RaftId, isDelivered: boolean): void {
-    const progress = this.#byId.get(id)?.progress;
-    if (progress?.state !== "snapshot") return;
-    if (!isDelivered) progress.snapshotFailed();
+    const peer = this.#byId.get(id);
+    if (peer?.progress.state !== "snapshot") return;
+    const { progress } = peer;
+    if (!isDelivered) {
+      progress.snapshotFailed();
+      forget(peer);
+    }
     progress.becomeProbe();
     // Delivered: its acknowledgement comes next. Failed: the next heartbeat's answer tries again.
     progress.pauseAppend();
@@ -153,11 +174,26 @@ export class Replicator {
     this.#read = null;
   }
 
+  /** Entries above this should stay in memory; Infinity: none has to (RP4). */
+  get wantedFrom(): number {
+    let lowest = Infinity;
+    for (const { wantedFrom } of this.#peers) lowest = Math.min(lowest, wantedFrom);
+    return lowest;
+  }
+
   progress(): MemberProgress[] {
     return this.#peers.map(({ id, progress }) => {
       const { match, next, state, isLearner, isRecentlyActive } = progress;
       return { id, match, next, state, isLearner, isRecentlyActive };
     });
+  }
+
+  /** The member goes on behind its snapshot (RP4). */
+  #follows(peer: Peer): void {
+    const { match } = peer.progress;
+    if (peer.wantedTo === Infinity) peer.wantedTo = this.#core.log.lastIndex;
+    if (match >= peer.wantedTo) forget(peer);
+    else peer.wantedFrom = match;
   }
 
   #probe(peer: Peer): void {
@@ -175,7 +211,8 @@ export class Replicator {
       if (known !== undefined) return known;
       const progress = new Progress({ ...options, isLearner: isLearner(conf, id) });
       progress.isRecentlyActive = isRecentlyActive;
-      return { id, progress, isProbeDue: false };
+      const nothing = { wantedFrom: Infinity, wantedTo: Infinity, silentChecks: 0 };
+      return { id, progress, isProbeDue: false, ...nothing };
     });
     this.#byId.clear();
     for (const peer of this.#peers) {
@@ -193,7 +230,7 @@ export class Replicator {
     const logTerm = log.term(index);
     const entries = logTerm === null ? null : this.#nextEntries(progress);
     if (logTerm === null || entries === null) {
-      this.#sendSnapshot(id, progress);
+      this.#sendSnapshot(peer);
       return false;
     }
     if (entries.length === 0 && !isNeeded) return false;
@@ -218,11 +255,20 @@ export class Replicator {
     return this.#read;
   }
 
-  #sendSnapshot(id: RaftId, progress: Progress): void {
+  #sendSnapshot(peer: Peer): void {
+    const { id, progress } = peer;
     if (!progress.isRecentlyActive) return; // RP3
     const metadata = this.#core.log.snapshot();
     if (metadata === null || metadata.index <= progress.match) return;
     progress.becomeSnapshot(metadata.index);
+    peer.wantedFrom = metadata.index;
+    peer.wantedTo = Infinity;
     this.#core.send(MessageType.snapshot, id, { snapshot: { metadata, data: noData } });
   }
+}
+
+/** Nothing is wanted for this member any more. */
+function forget(peer: Peer): void {
+  peer.wantedFrom = Infinity;
+  peer.wantedTo = Infinity;
 }

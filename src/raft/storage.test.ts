@@ -50,3 +50,16 @@ test("entries are cut at the byte bound, but one is always given", () => {
   assert.equal(storage.entries(2, 10, 0)!.length, 1);
   assert.equal(storage.entries(2, 2, 100)!.length, 0);
 });
+
+test("entries that are wanted stay beyond the limits, up to a bound of their own", () => {
+  const storage = new MemoryStorage(0, 0, { bytesMax: 40, catchUpEntries: 2 });
+  storage.append(entries(1, 9));
+  storage.trim(9, 3);
+  assert.equal(storage.firstIndex(), 4);
+  storage.trim(9);
+  assert.equal(storage.firstIndex(), 8);
+  const data = new Uint8Array(64 * 1024 * 1024);
+  for (let index = 10; index <= 15; index++) storage.append([{ type: 0, term: 1, index, data }]);
+  storage.trim(15, 9);
+  assert.equal(storage.firstIndex(), 16);
+});

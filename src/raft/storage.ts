@@ -29,6 +29,9 @@ export interface MemoryStorageLimits {
   readonly catchUpEntries: number;
 }
 
+/** Bytes of data up to which entries stay that a member wants behind its snapshot. */
+const wantedBytesMax = 256 * 1024 * 1024;
+
 export const memoryStorageDefaults: MemoryStorageLimits = {
   bytesMax: 64 * 1024 * 1024,
   catchUpEntries: 5000,
@@ -119,11 +122,15 @@ export class MemoryStorage implements Storage {
     this.#bytes = 0;
   }
 
-  /** Drops what the limits no longer allow, up to `applied` (ST2). */
-  trim(applied: number): void {
+  /**
+   * Drops what the limits no longer allow, up to `applied` (ST2). Entries above `wantedFrom` stay
+   * nevertheless, up to a bound of their own.
+   */
+  trim(applied: number, wantedFrom = Infinity): void {
     let index = this.#base;
     const keepFrom = applied - this.#limits.catchUpEntries;
-    while (index < applied && (index < keepFrom || this.#bytes > this.#limits.bytesMax)) {
+    const end = this.#bytes > wantedBytesMax ? applied : Math.min(applied, wantedFrom);
+    while (index < end && (index < keepFrom || this.#bytes > this.#limits.bytesMax)) {
       index++;
       this.#bytes -= this.#at(index).data.length;
     }

@@ -431,7 +431,8 @@ export class Node {
     if (applied - this.#trimmedAt < nodeLimits.trimEntries) return;
     this.#trimmedAt = applied;
     // Who gets a snapshot goes on with the entries behind it.
-    this.#storage.trim(Math.min(applied, this.#options.oldestViewIndex?.() ?? applied));
+    const viewIndex = this.#options.oldestViewIndex?.() ?? applied;
+    this.#storage.trim(applied, Math.min(viewIndex, this.#raft.wantedFrom));
   }
 
   #leaderChanged(state: SoftState): void {
