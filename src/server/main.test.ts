@@ -69,6 +69,27 @@ suite("the server's process", { concurrency: 2 }, () => {
     });
   }
 
+  test("SIGTERM ends a server that waits for its cluster to start with it", async () => {
+    const waiting = `
+      setInterval(() => {}, 1000);
+      io.log.info("serving");
+      await new Promise(() => {});
+    `;
+    const ended = await run(program(waiting), "SIGTERM");
+    assert.equal(ended.signal, "SIGTERM");
+    assert.equal(messages(ended.output).at(-1), "received signal; shutting down");
+  });
+
+  test("a member that learns while it starts that it was removed exits with 0", async () => {
+    const removed = `
+      setInterval(() => {}, 1000);
+      setTimeout(io.removed, 1);
+      await new Promise(() => {});
+    `;
+    const ended = await run(program(removed));
+    assert.equal(ended.code, 0);
+  });
+
   test("a signal to the launcher reaches the server and ends the launcher alike", async () => {
     const ended = await run([runner, ...program(healthy)], "SIGTERM");
     assert.equal(ended.signal, "SIGTERM");

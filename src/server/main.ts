@@ -100,7 +100,7 @@ async function run(config: ServerConfig, log: NodeLog, start: StartServer): Prom
   const clock = createNodeClock(turn);
   const plan = logMemoryPlan(log);
   watchMemory(log, clock);
-  const io: ServerIo = {
+  const io = {
     clock,
     turn,
     turnSeconds,
@@ -115,27 +115,38 @@ async function run(config: ServerConfig, log: NodeLog, start: StartServer): Prom
       end("removed");
     },
   };
-  let server: RunningServer;
-  try {
-    server = await start(config, io);
-    flushCompileCache(); // now, as a kill leaves no time for it
-  } catch (error) {
-    await log.settled();
-    // etcd uses this message whatever the cause; tools look for it.
-    log.fatal("discovery failed", { error });
-  }
-  const signal = await asked;
+  const starting = startOrDie(start, config, io);
+  // A start may wait for the cluster for ever, and the end does not wait for that.
+  const early = await Promise.race([starting.then(() => null), asked]);
+  const signal = early ?? (await asked);
   if (signal !== "removed") {
     log.info("received signal; shutting down", { signal: signalText[signal] });
   }
   notifySystemd("--stopping", log);
-  await server.close();
+  // A member that is still starting has served nobody, and its disk stands any end.
+  if (early === null) await (await starting).close();
   await log.close();
   if (signal === "removed") process.exit(0);
   if (process.pid === 1) process.exit(0); // the kernel does not let signals end the first process
   // Ends by the signal that was sent, so that whoever sent it sees it.
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
+}
+
+async function startOrDie(
+  start: StartServer,
+  config: ServerConfig,
+  io: ServerIo & { readonly log: NodeLog },
+): Promise<RunningServer> {
+  try {
+    const server = await start(config, io);
+    flushCompileCache(); // now, as a kill leaves no time for it
+    return server;
+  } catch (error) {
+    await io.log.settled();
+    // etcd uses this message whatever the cause; tools look for it.
+    return io.log.fatal("discovery failed", { error });
+  }
 }
 
 type EndSignal = "SIGTERM" | "SIGINT";
