@@ -53,7 +53,12 @@ export class ClusterLink implements PeerEvents, ClusterStatus {
     for (const { id } of before) {
       if (id !== cluster.localId && cluster.member(id) === undefined) this.transport.removePeer(id);
     }
-    for (const member of cluster.members()) this.#add(member);
+    for (const member of cluster.members()) {
+      this.#add(member);
+      if (member.id !== cluster.localId && isMoved(member, before)) {
+        this.transport.updatePeer(member.id, member.peerUrls);
+      }
+    }
     if (cluster.isRemoved(cluster.localId)) this.#parts.removed();
   }
 
@@ -133,4 +138,10 @@ export class ClusterLink implements PeerEvents, ClusterStatus {
     if (id === cluster.localId || cluster.isRemoved(id)) return;
     this.transport.addPeer(id, peerUrls);
   }
+}
+
+/** It was there before, under other URLs. */
+function isMoved({ id, peerUrls }: Member, before: readonly Member[]): boolean {
+  const known = before.find((member) => member.id === id);
+  return known !== undefined && known.peerUrls.join() !== peerUrls.join();
 }

@@ -287,6 +287,7 @@ export class ServerCore {
     installState(state, this.#parts.preparedPath, () => {
       link.exchange.installed();
       link.reload(members);
+      this.life.installed();
       done();
     });
   }

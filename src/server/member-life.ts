@@ -91,6 +91,11 @@ export class MemberLife {
     if (role === "leader") this.#versions.look();
   }
 
+  /** A snapshot has taken the place of the state. */
+  installed(): void {
+    this.#publisher?.installed();
+  }
+
   stop(): void {
     this.#versions.stop();
   }

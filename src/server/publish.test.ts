@@ -17,6 +17,9 @@ function start(version = "") {
     pauses: [] as (() => void)[],
     listeners: [] as MembershipListener[],
     done: 0,
+    loadVersion: (text: string) => {
+      cluster.version = text;
+    },
     setVersion: (text: string) => {
       cluster.version = text;
       for (const listener of world.listeners) listener.versionChanged(text);
@@ -93,4 +96,14 @@ test("what fails is tried again after a pause, until the member stops", () => {
   assert.deepEqual(world.proposed, new Array(3).fill(requestField.clusterMemberAttrSet));
   fail(errStopped);
   assert.deepEqual(world.pauses, []);
+});
+
+test("a version that comes with a snapshot counts like one that comes with the log", () => {
+  const { world, publisher } = start();
+  publisher.leaderKnown();
+  world.waiting[0]!.applied(result);
+  assert.equal(world.done, 0);
+  world.loadVersion("3.7.0");
+  publisher.installed();
+  assert.equal(world.done, 1);
 });

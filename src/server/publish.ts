@@ -51,6 +51,11 @@ export class Publisher {
     this.#propose();
   }
 
+  /** A snapshot was installed: it may hold the version that the cluster has agreed on. */
+  installed(): void {
+    this.#finish();
+  }
+
   #propose(): void {
     const { proposer, cluster, name, clientUrls, log, clock } = this.#parts;
     const attributes = { memberId: cluster.localId, name, clientUrls };
