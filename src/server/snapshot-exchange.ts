@@ -51,7 +51,7 @@ export class SnapshotExchange {
         return;
       }
       transport.sendSnapshot(message.to, sourceOf(message, stream));
-    });
+    }, true);
   }
 
   /** Null: refused, as another one is being received or this one brings nothing new. */

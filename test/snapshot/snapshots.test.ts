@@ -42,17 +42,17 @@ class World {
     }
   }
 
-  ask(): { stream: SnapshotStream | null; error: Error | null } {
+  ask(isForMember = false): { stream: SnapshotStream | null; error: Error | null } {
     const asked = { stream: null as SnapshotStream | null, error: null as Error | null };
     this.snapshots.open((error, stream) => {
       asked.error = error;
       if (error === null) asked.stream = stream;
-    });
+    }, isForMember);
     return asked;
   }
 
-  open(): SnapshotStream {
-    const asked = this.ask();
+  open(isForMember = false): SnapshotStream {
+    const asked = this.ask(isForMember);
     this.run();
     assert.ok(asked.stream !== null);
     return asked.stream;
@@ -88,7 +88,7 @@ const isAnswered = ({ value }: { readonly value: unknown }): boolean => value !=
 test("a snapshot shows what was applied when it was asked for, and says its index", () => {
   const world = new World();
   assert.equal(world.snapshots.oldestIndex, Infinity);
-  const stream = world.open();
+  const stream = world.open(true);
   assert.equal(stream.info.metadata.index, 3);
   assert.equal(stream.info.metadata.term, 1);
   assert.equal(stream.info.revision, 4);
@@ -104,6 +104,14 @@ test("a snapshot shows what was applied when it was asked for, and says its inde
   stream.close();
   assert.equal(world.snapshots.oldestIndex, Infinity);
   assert.equal(world.rig.backend.openViews, 1);
+});
+
+test("a snapshot for a client holds back no log, unless a member joins it", () => {
+  const world = new World();
+  world.open();
+  assert.equal(world.snapshots.oldestIndex, Infinity);
+  world.open(true);
+  assert.equal(world.snapshots.oldestIndex, 3);
 });
 
 test("who asks before the first piece shares the view, who asks later waits for the next", () => {

@@ -32,10 +32,10 @@ export interface Snapshots {
   /**
    * Forces a commit and opens a view behind it; readers that ask before its first piece was taken
    * share it, later ones wait when too many are under way. A reader that stops reading is given up
-   * after a while: its next `read` fails.
+   * after a while: its next `read` fails. `isForMember`: who gets it goes on with the log behind it.
    */
-  open(done: Done<SnapshotStream>): void;
-  /** Index of the oldest view open: the log keeps everything behind it. Infinity: none. */
+  open(done: Done<SnapshotStream>, isForMember?: boolean): void;
+  /** Index of the oldest view open for a member: the log keeps what is behind it. Infinity: none. */
   readonly oldestIndex: number;
   /** Ends everything under way with an error; what is asked later fails, too. */
   close(): void;

@@ -34,6 +34,7 @@ export interface SnapshotsDeps {
  *      snapshot was asked for.
  * SN2  Readers of one view get the same pieces in step; it is joined only before its first piece.
  * SN3  Every view ends: with its last reader, by stalling, by its deadline, or with the member.
+ * SN4  Only a view that a member reads holds back the log: a slow backup costs no memory.
  */
 export class SnapshotExports implements Snapshots {
   readonly #deps: SnapshotsDeps;
@@ -50,11 +51,13 @@ export class SnapshotExports implements Snapshots {
 
   get oldestIndex(): number {
     let oldest = Infinity;
-    for (const { index } of this.#active) oldest = Math.min(oldest, index);
+    for (const { index, isForMember } of this.#active) {
+      if (isForMember) oldest = Math.min(oldest, index); // SN4
+    }
     return oldest;
   }
 
-  open(done: Done<SnapshotStream>): void {
+  open(done: Done<SnapshotStream>, isForMember = false): void {
     if (this.#isClosed) {
       this.#deps.turn.next(() => {
         done(errClosed, null as unknown as SnapshotStream);
@@ -72,6 +75,7 @@ export class SnapshotExports implements Snapshots {
       });
       this.#start();
     }
+    if (isForMember) this.#joinable.isForMember = true;
     this.#joinable.join(done);
   }
 
@@ -116,6 +120,7 @@ class SharedExport {
   readonly #events: SharedEvents;
   /** Entries up to here are in the view. */
   index = 0;
+  isForMember = false;
   readonly #opening: Done<SnapshotStream>[] = [];
   readonly #readers = new Set<Reader>();
   #made: ImageExport | null = null;
