@@ -125,3 +125,24 @@ test("a failed commit goes to the owner and is not repeated", () => {
   hand.advance(100);
   assert.deepEqual([errors, commits, writer.durableIndex], [["disk"], 1, 0]);
 });
+
+test("a replacement that a stop cuts short is no failure, any other one is", () => {
+  const errors: string[] = [];
+  let end: (error: Error | null) => void = () => undefined;
+  class Swapping extends MemoryBackend {
+    override replace(_: string, done: (error: Error | null) => void): void {
+      end = done;
+    }
+  }
+  const fail = (error: Error): void => {
+    errors.push(error.message);
+  };
+  const hand = new Hand();
+  for (const isStopped of [true, false]) {
+    const writer = new BackendWriter({ backend: new Swapping(), clock: hand, turn: hand, fail });
+    writer.replace("next.mdb", () => undefined);
+    if (isStopped) writer.close();
+    end(new Error("the backend is closing"));
+    assert.equal(errors.length, isStopped ? 0 : 1);
+  }
+});

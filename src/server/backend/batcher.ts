@@ -158,8 +158,10 @@ export class BackendWriter implements RowWriter {
   #replace(): void {
     const { path, done } = must(this.#replacement);
     this.#deps.backend.replace(path, (error) => {
+      // A stop may cut it short; the next start takes the prepared environment.
+      if (this.#closed) return;
       if (error !== null) this.#deps.fail(error);
-      else if (!this.#closed) this.#replaced(done);
+      else this.#replaced(done);
     });
   }
 
