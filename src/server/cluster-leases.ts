@@ -1,5 +1,7 @@
-// CE1  Only the leader answers for a lease, and only after a majority confirmed that it leads: a
-//      member that was cut off or stood still renews nothing (L3). One voter alone needs nobody.
+// CE1  Only the leader answers for a lease, and only after a majority confirmed that it leads, in
+//      the term in which it answers: a member that was cut off or stood still renews nothing (L3),
+//      nor does one that leads again but has not applied what another one decided meanwhile. One
+//      voter alone needs nobody.
 // CE2  Everybody else asks the leader, again and again, until it gives a verdict or time is up.
 // CE3  A lease with a checkpoint is renewed when the log has cleared it (LS7).
 
@@ -99,39 +101,46 @@ export class LeaseRouter implements ClusterLeases {
 
   /** On the leader. errNotPrimaryLessor: it is none (any more). */
   renewHere(id: bigint, done: RenewDone): void {
-    const { node, lessor } = this.#parts;
-    node.gate.read({
-      ready: (error) => {
-        if (error !== null || !lessor.isPrimary) {
-          done(error ?? errNotPrimaryLessor, 0);
-          return;
-        }
-        // CE1: confirmed in this call, and nothing comes between.
-        this.#settle(
-          id,
-          lessor.renew(id, {
-            renewEnded: (_id, outcome) => {
-              done(outcome === "notPrimary" ? errNotPrimaryLessor : null, 0);
-            },
-          }),
-          done,
-        );
-      },
+    const { lessor } = this.#parts;
+    this.#confirm((error) => {
+      if (error !== null || !lessor.isPrimary) {
+        done(error ?? errNotPrimaryLessor, 0);
+        return;
+      }
+      this.#settle(
+        id,
+        lessor.renew(id, {
+          renewEnded: (_id, outcome) => {
+            done(outcome === "notPrimary" ? errNotPrimaryLessor : null, 0);
+          },
+        }),
+        done,
+      );
     });
   }
 
   timeToLiveHere(id: bigint, keys: boolean, done: TimeToLiveDone): void {
-    const { node, lessor } = this.#parts;
+    const { lessor } = this.#parts;
+    this.#confirm((error) => {
+      const failure = error ?? (lessor.isPrimary ? null : errLeaderChanged);
+      const status = failure === null ? lessor.timeToLive(id) : null;
+      done(failure, {
+        id,
+        ttl: status?.ttl ?? -1,
+        grantedTtl: status?.grantedTtl ?? 0,
+        keys: status !== null && keys ? lessor.keysOf(id) : [],
+      });
+    });
+  }
+
+  /** CE1: `ready` runs in the call that confirms it, and nothing comes between. */
+  #confirm(ready: (error: EtcdError | null) => void): void {
+    const { node } = this.#parts;
+    const { term } = node;
     node.gate.read({
       ready: (error) => {
-        const failure = error ?? (lessor.isPrimary ? null : errLeaderChanged);
-        const status = failure === null ? lessor.timeToLive(id) : null;
-        done(failure, {
-          id,
-          ttl: status?.ttl ?? -1,
-          grantedTtl: status?.grantedTtl ?? 0,
-          keys: status !== null && keys ? lessor.keysOf(id) : [],
-        });
+        if (error === null && node.term !== term) this.#confirm(ready);
+        else ready(error);
       },
     });
   }

@@ -22,6 +22,7 @@ class World {
   readonly told: (number | string)[] = [];
   readonly node = {
     isLeader: true,
+    term: 2,
     leader: 1n,
     confState: { voters: [1n, 2n] },
     gate: { read: (waiter: ReadWaiter) => this.reads.push(waiter) },
@@ -85,6 +86,18 @@ test("a leader renews only after a majority confirmed it", () => {
   assert.deepEqual(world.told, []);
   world.confirm();
   assert.deepEqual(world.told, [60]);
+});
+
+test("a confirmation of an earlier term renews nothing (row 49)", () => {
+  const world = leading(60);
+  world.renew(7n);
+  // Confirmed in term 2 but applied late: another member led in between, and revoked the lease.
+  world.node.term = 4;
+  world.confirm();
+  assert.deepEqual(world.told, []);
+  world.lessor.applyRevoke(7n);
+  world.confirm();
+  assert.deepEqual(world.told, [0]);
 });
 
 test("a leader that lost its place asks the new one", () => {
