@@ -23,7 +23,7 @@ const flags = [
 export interface ArenaOptions {
   readonly members: number;
   readonly program?: string;
-  /** Where data directories are made. */
+  /** Where the first member's data directory is made. */
   readonly parent?: string;
   readonly flags?: readonly string[];
 }
@@ -67,7 +67,7 @@ export class Arena {
       const port = await network.add(name, pid);
       specs.push({
         ...{ name, ...(options.program === undefined ? {} : { program: options.program }) },
-        ...(options.parent === undefined ? {} : { parent: options.parent }),
+        ...(i > 1 || options.parent === undefined ? {} : { parent: options.parent }),
         advertisedPeerPort: (peerPort) => {
           network.setTarget(name, peerPort);
           return port;

@@ -1,4 +1,4 @@
-// Fills the disk of all members, which is a small one of memory, and makes room again.
+// Fills the disk of one member, a small one of memory of its own, and makes room again.
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Arena } from "./arena.ts";
+import { methods } from "./connection.ts";
 
-const diskBytes = 1 << 30;
+const diskBytes = 1 << 29;
+const defragmentMsMax = 5_000;
 const pieceBytes = 1 << 20;
 
 /** A file system of its own; null where this process must not mount one. */
@@ -28,21 +30,32 @@ export function removeSmallDisk(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Members may end by themselves: they cannot go on. They are started again when there is room. */
+/**
+ * The first member is the one with that disk. It may end by itself, as it may be unable to go on;
+ * half of the time it is killed and has to start on the full disk.
+ */
 export async function fillDisk(arena: Arena, secondsMax: number): Promise<void> {
-  const folder = join(arena.members[0]?.folder ?? "", "..");
+  const victim = arena.members[0];
+  if (victim === undefined) return;
+  const folder = join(victim.folder, "..");
   const filler = join(folder, "filler");
-  for (const member of arena.members) member.allowEnd();
+  victim.allowEnd();
   fill(filler);
-  arena.mark("disk-full", folder);
-  await delay(1_000 + arena.random.below(Math.max(1, Math.floor(secondsMax * 1_000) - 1_000)));
-  const ended = arena.members.filter((member) => !member.isRunning);
-  arena.tell(`room again; ended: ${ended.map((member) => member.name).join(" ")}`);
-  rmSync(filler);
-  for (const member of arena.members) {
-    if (member.isRunning && arena.random.below(2) === 0) await member.end("SIGKILL");
+  const known = victim.log().length;
+  await arena.connection(victim).call(methods.defragment, {}, defragmentMsMax); // needs room
+  if (arena.random.below(2) === 0) {
+    await victim.end("SIGKILL");
+    victim.spawn();
+    victim.allowEnd();
+    arena.tell(`${victim.name} is started on a full disk`);
   }
-  arena.startAll();
+  await delay(1_000 + arena.random.below(Math.max(1, Math.floor(secondsMax * 1_000) - 1_000)));
+  const isFelt = /no space left|ENOSPC/i.test(victim.log().slice(known));
+  const how = victim.isRunning ? "runs" : "has ended";
+  if (isFelt) arena.mark("disk-full", `${victim.name} ${how}`);
+  rmSync(filler);
+  if (victim.isRunning && arena.random.below(2) === 0) await victim.end("SIGKILL");
+  if (!victim.isRunning) await victim.start();
 }
 
 function fill(file: string): void {

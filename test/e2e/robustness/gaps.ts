@@ -1,5 +1,6 @@
 // The longest time without an acknowledged write that a client sees when the leader goes, by itself
 // or as planned: node test/e2e/robustness/gaps.ts [--rounds N] [--compare FILE of another etcd]
+// [--event SIGKILL|SIGTERM|MoveLeader]
 //
 // Puts are sent every few milliseconds, whatever becomes of those before, in turn through the
 // members that stay. The gap is the longest time between two acknowledgements around the event.
@@ -132,12 +133,16 @@ function report(label: string, event: Event, gaps: readonly number[]): void {
 }
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "20" }, compare: { type: "string" } },
+  options: {
+    rounds: { type: "string", default: "20" },
+    compare: { type: "string" },
+    event: { type: "string" },
+  },
 });
 const rigs: [string, Rig][] = [["quorate", await Rig.start(quorateProgram)]];
 if (values.compare !== undefined) rigs.push(["other", await Rig.start(values.compare)]);
 try {
-  for (const event of events) {
+  for (const event of events.filter((e) => values.event === undefined || e === values.event)) {
     const gaps = new Map<string, number[]>(rigs.map(([label]) => [label, []]));
     for (let i = 0; i < Number(values.rounds); i++) {
       for (const [label, rig] of rigs) gaps.get(label)?.push(await rig.round(event));
