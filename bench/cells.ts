@@ -1,4 +1,5 @@
-// The measured cells and the goals of the issues "the server" and "the cluster" against Go etcd in the same run.
+// The measured cells and the goals of the issues "the server" and "the cluster" against Go etcd in
+// the same run.
 
 export interface Cell {
   readonly op: string;

@@ -92,7 +92,8 @@ export async function measureClusterLoads(bench: ClusterBench): Promise<Compared
     for (const cluster of clusters) {
       for (const op of ["put", "get"]) {
         const warm = { ...load, seconds: benchLimits.warmUpSeconds };
-        await runLoad(target(cluster, cluster.members), { op, conns: 30, clients: 100 }, warm); // BC3
+        const all = target(cluster, cluster.members); // BC3
+        await runLoad(all, { op, conns: 30, clients: 100 }, warm);
       }
     }
     const results: Compared[] = [];
