@@ -21,6 +21,9 @@ const noData = new Uint8Array(0);
 /** One more than the largest read context: they travel in six bytes. */
 const readContextEnd = 2 ** 48;
 
+/** Ticks over which followers spread their campaigns when the connection to the leader is lost. */
+const lostLeaderSpread = 3;
+
 /** The roles and their changes. Pure: input is a call or a tick, output is read through RawNode. */
 export class Raft {
   readonly core: RaftCore;
@@ -69,6 +72,8 @@ export class Raft {
     }
     this.core.electionElapsed++;
     if (this.core.electionElapsed < this.#electionTimeout || !this.core.isPromotable) return;
+    // Its vote is on its way to the disk; another term would only have to wait for another one.
+    if (this.core.isOnlyVoter && this.core.role === "candidate") return;
     this.core.electionElapsed = 0;
     this.campaign();
   }
@@ -140,6 +145,11 @@ export class Raft {
 
   reportUnreachable(id: RaftId): void {
     this.#leader?.reportUnreachable(id);
+    if (id !== this.core.leader) return;
+    // It may be gone for good: no sooner than any follower might campaign, but not much later.
+    const { electionTicks, random } = this.core.config;
+    if (this.#electionTimeout < electionTicks + lostLeaderSpread) return;
+    this.#electionTimeout = electionTicks + random.below(lostLeaderSpread);
   }
 
   reportSnapshot(id: RaftId, isDelivered: boolean): void {

@@ -269,6 +269,24 @@ test("a storage without a snapshot to send leaves the member waiting, and is ask
   });
 });
 
+test("a follower that cannot reach its leader campaigns early in the range, never before it", () => {
+  const { electionTicks } = raftDefaults;
+  const campaigns = new Set<number>();
+  for (let seed = 1; seed <= 40; seed++) {
+    const bench = new Bench({ random: createRandom(seed) });
+    bench.step({ type: Type.heartbeat, from: 2n, term: 1 });
+    bench.node.reportUnreachable(2n);
+    let ticks = 0;
+    for (; bench.node.role === "follower"; ticks++) bench.node.tick();
+    campaigns.add(ticks);
+  }
+  const wanted = [electionTicks, electionTicks + 1, electionTicks + 2];
+  assert.deepEqual(
+    [...campaigns].sort((a, b) => a - b),
+    wanted,
+  );
+});
+
 /** A leader at index 5 whose member 3 is sent a snapshot of it. */
 function sendingSnapshot(): Bench {
   const bench = new Bench();
@@ -312,6 +330,15 @@ test("nothing is wanted for a member whose snapshot failed, or that stays silent
     silent.step({ type: Type.heartbeatResponse, from: 2n });
   }
   assert.deepEqual([silent.node.role, silent.node.wantedFrom], ["leader", Infinity]);
+});
+
+test("the only voter is elected in one term, however long its disk and whoever ticks", () => {
+  const { node } = new Bench({ preVote: true }, { ...emptyConfState, voters: [1n] });
+  node.tick();
+  const { number } = node.ready();
+  for (let tick = 0; tick < 2 * raftDefaults.electionTicks; tick++) node.tick();
+  node.synced(number);
+  assert.deepEqual([node.role, node.term], ["leader", 1]);
 });
 
 test("a member alone sends nothing, whatever it does", () => {
