@@ -1,3 +1,4 @@
+import { must } from "../base/assert.ts";
 import type { Checksum, Disk, Done, Random } from "../base/ports.ts";
 import { raftDefaults } from "../raft/config.ts";
 import type { ConfChange } from "../raft/message.ts";
@@ -176,12 +177,10 @@ function build(
   const { snapshotIndex } = options;
   if (snapshotIndex !== undefined) {
     storage.provideSnapshots(() => {
-      const index = snapshotIndex();
-      const snapshotTerm = storage.term(index);
-      // The file that is sent says for itself what it holds; this is what raft counts with.
-      return snapshotTerm === null
-        ? null
-        : { index, term: snapshotTerm, confState: raft.confState };
+      // The file that is sent is made later and says for itself what it holds, at least everything
+      // that was applied: so also what is no longer in the log. This is what raft counts with.
+      const index = Math.max(snapshotIndex(), storage.firstIndex() - 1);
+      return { index, term: must(storage.term(index), "term"), confState: raft.confState };
     });
   }
   const timeoutMs = requestTimeoutMs + 2 * electionTicks * tickMs;
