@@ -176,7 +176,7 @@ export function mergeResults(stored: Results, now: Results): Results {
   const names = new Set(now.compared.map(({ name }) => name));
   const kept = stored.compared.filter(({ name }) => !names.has(name));
   return {
-    ...now,
+    ...stored,
     compared: [...kept, ...now.compared],
     large: now.large ?? stored.large,
     turns: now.turns ?? stored.turns,
