@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WatchWorld } from "../watch/world.ts";
 
-test("etcd 17529: a slow watch that lost its place to compaction is told so, not skipped ahead", () => {
+// Seen to fail when chooseCohorts() moves the cursor to the compact revision: 3 to 7 are skipped.
+test("etcd 17529 (row 37): a slow watch that lost its place to compaction is told so, not skipped ahead", () => {
   const world = new WatchWorld({ bound: 2 });
   const id = world.create("a", "")!;
   for (let i = 0; i < 10; i++) {
@@ -16,7 +17,7 @@ test("etcd 17529: a slow watch that lost its place to compaction is told so, not
   assert.equal(world.stream.watchers.size, 0);
 });
 
-test("etcd 17529: a slow watch whose next revision survived the compaction loses nothing", () => {
+test("etcd 17529 (row 37): a slow watch whose next revision survived the compaction loses nothing", () => {
   const world = new WatchWorld({ bound: 2 });
   const id = world.create("a", "")!;
   world.store.put("a", "1");

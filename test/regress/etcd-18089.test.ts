@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { EtcdError } from "../../src/base/etcd-errors.ts";
 import { Rig } from "../mvcc/rig.ts";
 
+// Seen to fail when KeyIndex.firstRemovable() lets a tombstone at the compact revision go.
 for (const isRestarted of [false, true]) {
-  test(`etcd 18089: compaction at a delete keeps its event${isRestarted ? ", also over a restart" : ""}`, () => {
+  test(`etcd 18089 (row 38): compaction at a delete keeps its event${isRestarted ? ", also over a restart" : ""}`, () => {
     let rig = new Rig();
     rig.put("k", "v");
     const deleted = rig.delete("k");

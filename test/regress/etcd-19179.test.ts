@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { EtcdError } from "../../src/base/etcd-errors.ts";
 import { rangeRequest, resultKvs, Rig } from "../mvcc/rig.ts";
 
-test("etcd 19179: a key with nothing left but a tombstone survives restart and is written again", () => {
+// Seen to fail when restore() leaves out a tombstone that is the first of its key: its row stays.
+test("etcd 19179 (row 39): a key with nothing left but a tombstone survives restart and is written again", () => {
   let rig = new Rig();
   rig.put("k", "v");
   rig.compact(rig.delete("k"));
@@ -19,4 +20,7 @@ test("etcd 19179: a key with nothing left but a tombstone survives restart and i
   rig.compact(4);
   rig.settle();
   assert.equal(rig.store.index.records.count, 1);
+  let rows = 0;
+  rig.store.view.range("key", new Uint8Array(0), null, () => ++rows > 0);
+  assert.equal(rows, 1, "the tombstone's row goes with the next compaction");
 });

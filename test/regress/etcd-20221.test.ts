@@ -4,7 +4,9 @@ import { ProgressTicker } from "../../src/server/mvcc/watch-progress.ts";
 import { FakeClock, FakeRandom } from "../watch/fakes.ts";
 import { WatchWorld } from "../watch/world.ts";
 
-test("etcd 20221: a watch from a future revision gets no older event and no older notice", () => {
+// Seen to fail when Cohort.serve() starts every watch at the cohort's cursor, and when isCaughtUp()
+// does not ask for the start revision.
+test("etcd 20221 (row 40): a watch from a future revision gets no older event and no older notice", () => {
   const world = new WatchWorld();
   const clock = new FakeClock();
   const ports = { clock, random: new FakeRandom(3), intervalMs: 100 };
@@ -25,7 +27,7 @@ test("etcd 20221: a watch from a future revision gets no older event and no olde
   assert.deepEqual(world.output.of(-1), [{ kind: "progress", revision: 51 }]);
 });
 
-test("etcd 20221: nor after a snapshot was installed below its start", () => {
+test("etcd 20221 (row 40): nor after a snapshot was installed below its start", () => {
   const world = new WatchWorld();
   const id = world.create("a", "", { startRevision: 8 })!;
   world.store.listener = null;
