@@ -160,9 +160,14 @@ class MemberServer implements RunningServer {
 
   async #closeCore(): Promise<void> {
     const [core, backend, peers] = [this.#core, this.#backend, this.#peers];
+    const transport = this.#transport;
     if (core !== null)
       await new Promise<void>((resolve) => {
         core.stop(resolve);
+      });
+    if (transport !== null)
+      await new Promise<void>((resolve) => {
+        transport.stop(resolve);
       });
     if (peers !== null)
       await new Promise<void>((resolve) => {
