@@ -4,7 +4,7 @@
 // MX2  The cluster is ended whatever happens.
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { ClusterMember} from "../e2e/cluster.ts";
+import type { ClusterMember } from "../e2e/cluster.ts";
 import { TestCluster, type MemberSpec } from "../e2e/cluster.ts";
 import { Failure, methods, TestClient } from "../server/client.ts";
 import type { Programs } from "./build.ts";
@@ -12,6 +12,21 @@ import type { Report } from "./report.ts";
 
 /** `q`: Quorate, `g`: Go etcd. */
 export type Kind = "q" | "g";
+
+export interface Ports {
+  readonly client: number;
+  readonly peer: number;
+}
+
+export interface MixedOptions {
+  /** One letter per member. */
+  readonly kinds: string;
+  readonly flags?: readonly string[];
+  /** Of each member that is made, in order; free ones when absent. */
+  readonly ports?: readonly Ports[];
+  /** Names begin with this; with their kind when absent. */
+  readonly name?: string;
+}
 
 const waitMsMax = 30_000;
 const pollMs = 30;
@@ -42,30 +57,43 @@ export interface Position {
 export class MixedCluster {
   readonly cluster: TestCluster;
   readonly #programs: Programs;
+  readonly #options: MixedOptions;
   readonly #clients = new Map<string, TestClient>();
-  #count = 0;
+  #count: number;
 
-  private constructor(cluster: TestCluster, programs: Programs, count: number) {
+  private constructor(cluster: TestCluster, programs: Programs, options: MixedOptions) {
     this.cluster = cluster;
     this.#programs = programs;
-    this.#count = count;
+    this.#options = options;
+    this.#count = options.kinds.length;
   }
 
   /** Members of these kinds, running, with the first one leading; `use` has the cluster. */
   static async run(
     programs: Programs,
-    options: { readonly kinds: string; readonly flags?: readonly string[] },
+    options: MixedOptions,
     use: (mixed: MixedCluster) => Promise<void>,
   ): Promise<void> {
-    const members = [...options.kinds].map((kind, i) => specOf(kind as Kind, i + 1, programs));
+    const members = [...options.kinds].map((kind, i) => {
+      return specOf(kind as Kind, i, programs, options);
+    });
     const cluster = await TestCluster.start({ members, flags: options.flags ?? [] });
-    const mixed = new MixedCluster(cluster, programs, members.length);
+    const mixed = new MixedCluster(cluster, programs, options);
     try {
       await mixed.moveLeader(mixed.members[0]!);
       await use(mixed);
     } finally {
       await mixed.#close(); // MX2
     }
+  }
+
+  /** Ports of the member made as number `at`, from 0. Only for clusters with given ports. */
+  portsAt(at: number): Ports {
+    return this.#options.ports![at]!;
+  }
+
+  kindOf(member: ClusterMember): Kind {
+    return member.program === this.#programs.etcd ? "g" : "q";
   }
 
   get members(): readonly ClusterMember[] {
@@ -77,7 +105,7 @@ export class MixedCluster {
   }
 
   of(kind: Kind): ClusterMember[] {
-    return this.running.filter((member) => member.name.startsWith(kind));
+    return this.running.filter((member) => this.kindOf(member) === kind);
   }
 
   client(member: ClusterMember): TestClient {
@@ -136,7 +164,9 @@ export class MixedCluster {
     by: ClusterMember,
     { isLearner = true } = {},
   ): Promise<{ member: ClusterMember; id: bigint }> {
-    const member = await this.cluster.join(specOf(kind, ++this.#count, this.#programs));
+    const member = await this.cluster.join(
+      specOf(kind, this.#count++, this.#programs, this.#options),
+    );
     const client = this.client(by);
     const added = await until(`${member.name} to be added`, async () => {
       const answer = await client.call(methods.memberAdd, {
@@ -147,6 +177,7 @@ export class MixedCluster {
     });
     member.spawn();
     await listening(member);
+    this.dropClient(member);
     return { member, id: added.member!.ID };
   }
 
@@ -165,13 +196,6 @@ export class MixedCluster {
     ).catch((error: unknown) => {
       throw new Error(`${String(error)}: ${last}`);
     });
-  }
-
-  /** Kills a member and starts it again with its data. */
-  async restart(member: ClusterMember, signal: NodeJS.Signals): Promise<void> {
-    await member.end(signal);
-    this.dropClient(member);
-    await member.start();
   }
 
   put(member: ClusterMember, key: string, value: string): Promise<unknown> {
@@ -221,7 +245,7 @@ export class MixedCluster {
 }
 
 /** A learner is not healthy, yet it serves some requests. */
-async function listening(member: ClusterMember): Promise<void> {
+export async function listening(member: ClusterMember): Promise<void> {
   await until(`${member.name} to listen`, async () => {
     if (!member.isRunning) throw new Error(`${member.name} ended:\n${member.log().slice(-2_000)}`);
     try {
@@ -232,7 +256,15 @@ async function listening(member: ClusterMember): Promise<void> {
   });
 }
 
-function specOf(kind: Kind, number: number, programs: Programs): MemberSpec {
-  const name = `${kind}${String(number)}`;
-  return kind === "q" ? { name } : { name, program: programs.etcd, flags: ["--unsafe-no-fsync"] };
+function specOf(
+  kind: Kind,
+  at: number,
+  programs: Programs,
+  { ports, name }: MixedOptions,
+): MemberSpec {
+  return {
+    name: `${name ?? kind}${String(at + 1)}`,
+    ...(ports === undefined ? {} : { ports: ports[at]! }),
+    ...(kind === "q" ? {} : { program: programs.etcd, flags: ["--unsafe-no-fsync"] }),
+  };
 }

@@ -10,6 +10,8 @@ import { runCommand } from "./command.ts";
 import { compareEtcdctl } from "./etcdctl.ts";
 import { compareHttp } from "./http.ts";
 import { mixedJoin } from "./mixed-join.ts";
+import { mixedLeases } from "./mixed-leases.ts";
+import { mixedPhases } from "./mixed-phases.ts";
 import { comparePeers } from "./peers.ts";
 import { Report } from "./report.ts";
 import { compareScenarios } from "./scenarios.ts";
@@ -27,7 +29,7 @@ const { values: options } = parseArgs({
       type: "string",
       default: [
         "scenarios,random,etcdctl,http,peers,snapshots,tours,h2spec,kill",
-        "mixed-join",
+        "mixed-join,mixed-load,mixed-leases",
       ].join(),
     },
     n: { type: "string", default: randomRequestsDefault },
@@ -103,6 +105,10 @@ async function main(): Promise<number> {
       await mixedJoin(report, programs, ["q", "g"]);
       await mixedJoin(report, programs, ["g", "q"]);
     },
+    "mixed-load": async () => {
+      for (const kinds of ["qqg", "ggq"]) await mixedPhases(report, programs, kinds);
+    },
+    "mixed-leases": () => mixedLeases(report, programs, "qqg"),
     kill: () => runOther(report, "kill -9 under load", "../crash/kill.ts"),
   };
   for (const name of options.only.split(",")) {

@@ -23,7 +23,7 @@ const callMsMax = 20_000;
 
 const same = (bytes: Buffer): Buffer => bytes;
 
-interface Method<Q extends DescMessage, A extends DescMessage> {
+export interface Method<Q extends DescMessage, A extends DescMessage> {
   readonly path: string;
   readonly request: Q;
   readonly answer: A;
@@ -120,9 +120,10 @@ export class TestClient {
     path: string,
     bytes: Uint8Array,
     metadata = new grpc.Metadata(),
+    callMs = callMsMax,
   ): Promise<Uint8Array | Failure> {
     return new Promise((resolve) => {
-      const options = { deadline: Date.now() + callMsMax };
+      const options = { deadline: Date.now() + callMs };
       const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       this.grpc.makeUnaryRequest(path, same, same, body, metadata, options, (error, answer) => {
         if (error !== null) resolve(new Failure(error.code, error.details));
@@ -134,8 +135,10 @@ export class TestClient {
   async call<Q extends DescMessage, A extends DescMessage>(
     { path, request, answer }: Method<Q, A>,
     init: MessageInitShape<Q>,
+    callMs = callMsMax,
   ): Promise<MessageShape<A> | Failure> {
-    const bytes = await this.raw(path, toBinary(request, create(request, init)));
+    const body = toBinary(request, create(request, init));
+    const bytes = await this.raw(path, body, undefined, callMs);
     return bytes instanceof Failure ? bytes : fromBinary(answer, bytes);
   }
 
