@@ -1,7 +1,7 @@
 // What really happened, revision by revision, put together from what witnesses (watches of all
 // keys, on all members) received. Whoever saw a revision must have seen the same.
 //
-// TR1  A revision's events are those of its first report; another report that differs is a conflict.
+// TR1  A revision's events are those of its first report; one that differs is a conflict.
 // TR2  `contiguous`: every revision from 2 up to it is known.
 import type { Kv, KvRequest, KvResponse, Operation } from "../../check/history.ts";
 import { isWrite } from "../../check/kv-model.ts";
