@@ -8,7 +8,8 @@ import { batchOf, close, commit, defragment, rowsOf, withView } from "../backend
 import { plainTurn } from "../backend/plain-turn.ts";
 
 // Kills at every phase of defragment are in test/backend/kill.test.ts.
-// Seen to fail when openLmdbBackend() does not remove what is left: old copies stay.
+// Seen to fail when openLmdbBackend() does not remove what is left: the next
+// defragmentation finds an old copy in its way and fails.
 test("etcd 11613 (row 2): what a crash left of a defragmentation is never data", async () => {
   const directory = mkdtempSync(join(tmpdir(), "quorate-regress-"));
   const open = () => openLmdbBackend({ directory, turn: plainTurn });

@@ -10,8 +10,7 @@ const request = toBinary(
   create(rpc.LeaseTimeToLiveRequestSchema, { ID: 7n }),
 );
 
-// Seen to fail when LeaseRouter.timeToLiveHere() does not ask for a confirmation first, or does not
-// look again whether this member leads after it.
+// Seen to fail when LeaseRouter.timeToLiveHere() does not ask for a confirmation first.
 test("etcd 17704 (row 51): a former leader does not answer how long a lease lives", () => {
   using cluster = new Cluster();
   const old = cluster.leader;
