@@ -29,15 +29,13 @@ import type { ImageFile } from "./mvcc/image-blocks.ts";
 import type { Node } from "./node.ts";
 import type { PeerEvents, PeerService, PeerTransport } from "./peer/peer-port.ts";
 import { RaftProposer } from "./proposer.ts";
+import { requestTimeout } from "./request-timeout.ts";
 import { SnapshotExchange } from "./snapshot-exchange.ts";
 import { SnapshotExports } from "./snapshot/snapshots.ts";
 import { SpaceGuard } from "./space-guard.ts";
 import { createNode, type StartNodeOptions } from "./start-node.ts";
 import type { OpenedWal } from "./wal/open.ts";
 import { installState, loadState, writeConfState, writeFirstRows, type State } from "./state.ts";
-
-/** Time for a request to another member, beside two elections (as in etcd). */
-const requestMs = 5000;
 
 /** Everything a member needs from outside; nothing else reaches it. */
 export interface CoreParts {
@@ -200,10 +198,9 @@ export class ServerCore {
         node.transferLeader(to);
       },
     });
-    const { electionTimeoutMs } = config;
     this.leases = new LeaseRouter({
       ...{ lessor, node, clock, proposer: this.proposer, peers: this.link.transport },
-      requestTimeoutMs: requestMs + 2 * electionTimeoutMs,
+      requestTimeoutMs: requestTimeout(config.electionTimeoutMs),
     });
     const leaseServices = createLeasePeerServices({
       ...{ leases: this.leases, ids: parts.ids },

@@ -3,16 +3,13 @@
  * snapshot, and a backend from before it. Then the prepared environment takes the backend's place.
  */
 
-import type { Checksum, Disk, Done, Random } from "../base/ports.ts";
+import type { Done } from "../base/ports.ts";
+import type { StartNodeOptions } from "./start-node.ts";
 import { openWal } from "./wal/open.ts";
 
-export interface FinishInstallOptions {
-  readonly disk: Disk;
-  readonly checksum: Checksum;
-  readonly random: Random;
-  readonly walDirectory: string;
-  readonly clusterId: bigint;
-  readonly memberId: bigint;
+type WalParts = "disk" | "checksum" | "random" | "walDirectory" | "clusterId" | "memberId";
+
+export interface FinishInstallOptions extends Pick<StartNodeOptions, WalParts> {
   readonly now: () => number;
 }
 

@@ -17,6 +17,7 @@ import { VersionMonitor } from "./member/version-monitor.ts";
 import type { Node } from "./node.ts";
 import type { PeerService, PeerTransport } from "./peer/peer-port.ts";
 import { Publisher } from "./publish.ts";
+import { requestTimeout } from "./request-timeout.ts";
 import type { Proposer } from "./rpc/services.ts";
 
 export interface MemberLifeParts {
@@ -32,9 +33,6 @@ export interface MemberLifeParts {
   readonly sha1: Sha1;
 }
 
-/** As in etcd: time for the request itself, and for two elections. */
-const requestMs = 5000;
-
 export class MemberLife {
   readonly membership: Membership;
   readonly transfers: LeaderTransfers;
@@ -47,7 +45,8 @@ export class MemberLife {
   constructor(parts: MemberLifeParts) {
     this.#parts = parts;
     const { config, cluster, node, status, clock, log, peers } = parts;
-    const requestTimeoutMs = requestMs + 2 * config.electionTimeoutMs;
+    const { electionTimeoutMs } = config;
+    const requestTimeoutMs = requestTimeout(electionTimeoutMs);
     const changes = new ConfChangeProposer({ node, clock, requestTimeoutMs });
     this.membership = new Membership({
       ...{ cluster, status, peers, clock, log, requestTimeoutMs, sha1: parts.sha1 },
@@ -66,7 +65,6 @@ export class MemberLife {
         this.#proposeVersion(version, done);
       },
     });
-    const { electionTimeoutMs } = config;
     this.transfers = new LeaderTransfers({
       ...{ cluster, status, clock, log, electionTimeoutMs, requestTimeoutMs },
       transfer: parts.transferLeader,

@@ -22,6 +22,7 @@ import { listenPeers } from "./peer/listener.ts";
 import { createPeerClient, createPeerTransport } from "./peer/live-transport.ts";
 import type { LivePeerTransport, PeerListener } from "./peer/peer-options.ts";
 import type { PeerEvents, PeerTransport } from "./peer/peer-port.ts";
+import { requestTimeout } from "./request-timeout.ts";
 import type { RunningServer, ServerIo, StartServer } from "./start.ts";
 
 /** The composition root: gives the core its adapters and listeners, and ends them in order. */
@@ -39,8 +40,6 @@ export const startServer: StartServer = async (config, io) => {
 };
 
 const closeGraceMs = 5000;
-/** Time for a request to another member, beside two elections (as in etcd). */
-const requestMs = 5000;
 
 class MemberServer implements RunningServer {
   readonly #config: ServerConfig;
@@ -186,7 +185,7 @@ class MemberServer implements RunningServer {
         {
           ...{ config, sha1, log: this.#io.log, get: this.#get },
           existing: identity === null ? null : { ...identity, isEmpty: !names.some(isSegment) },
-          requestTimeoutMs: requestMs + 2 * config.electionTimeoutMs,
+          requestTimeoutMs: requestTimeout(config.electionTimeoutMs),
         },
         (error, plan) => {
           if (plan === null) reject(error ?? new Error("Cannot plan the start"));

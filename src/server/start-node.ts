@@ -10,6 +10,7 @@ import type { ForcedLog } from "./force-new-cluster.ts";
 import { Node, type NodeOptions } from "./node.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadGate } from "./read-gate.ts";
+import { requestTimeout } from "./request-timeout.ts";
 import { openWal, type OpenedWal, type WalSettings } from "./wal/open.ts";
 import { WalCorruptError } from "./wal/recover.ts";
 
@@ -47,7 +48,6 @@ export interface StartedNode {
   readonly isTailTorn: boolean;
 }
 
-const requestTimeoutMs = 5000;
 const readRetryMs = 500;
 
 /**
@@ -183,7 +183,7 @@ function build(
       return { index, term: must(storage.term(index), "term"), confState: raft.confState };
     });
   }
-  const timeoutMs = requestTimeoutMs + 2 * electionTicks * tickMs;
+  const timeoutMs = requestTimeout(electionTicks * tickMs);
   const proposals = new Proposals({
     memberId,
     wallMs: Math.floor(clock.wall()),

@@ -2,7 +2,7 @@ import { emptyBytes, fromBinaryString, toBinaryString } from "../../base/bytes.t
 import { BoltError } from "../../bbolt/format.ts";
 import { BoltReader } from "../../bbolt/reader.ts";
 import type { PageSource } from "../../bbolt/reader.ts";
-import type { Bucket } from "./backend.ts";
+import type { Bucket, View } from "./backend.ts";
 import { bucketOrder, readHead } from "./image-builder.ts";
 import type { ImageHead } from "./image.ts";
 
@@ -63,15 +63,9 @@ function checkKey(bucket: Bucket, key: Uint8Array, keyBytesMax: number): void {
 }
 
 /** The few rows that a head is read from. */
-function pictureOf(small: ReadonlyMap<Bucket, ReadonlyMap<string, Uint8Array>>): {
-  get(bucket: Bucket, key: Uint8Array): Uint8Array | null;
-  range(
-    bucket: Bucket,
-    from: Uint8Array,
-    to: Uint8Array | null,
-    visit: (key: Uint8Array, value: Uint8Array) => boolean,
-  ): void;
-} {
+function pictureOf(
+  small: ReadonlyMap<Bucket, ReadonlyMap<string, Uint8Array>>,
+): Pick<View, "get" | "range"> {
   return {
     get: (bucket, key) => small.get(bucket)?.get(toBinaryString(key)) ?? null,
     range: (bucket, _from, _to, visit) => {

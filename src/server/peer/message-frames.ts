@@ -2,11 +2,10 @@
  * The message stream: 8-byte big-endian length and a raftpb.Message, again and again. A snapshot
  * request begins with one such frame, too. Pure: bytes in, messages out.
  */
-import { emptyBytes } from "../../base/bytes.ts";
 import { DecodeError } from "../../codec/reader.ts";
 import { decodeMessage, encodeMessage } from "../../codec/raft.ts";
 import type { Writer } from "../../codec/writer.ts";
-import type { Message } from "../../raft/message.ts";
+import { createMessage, type Message } from "../../raft/message.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { FrameError } from "./frame-error.ts";
 import { messageType } from "./message-type.ts";
@@ -19,20 +18,11 @@ export function isLinkHeartbeat(message: Message): boolean {
 }
 
 /** A decoder's find when the peer only says that it is there. */
-export const linkHeartbeat: Message = {
+export const linkHeartbeat: Message = createMessage({
   type: messageType.heartbeat,
   to: 0n,
   from: 0n,
-  term: 0,
-  logTerm: 0,
-  index: 0,
-  entries: [],
-  commit: 0,
-  snapshot: null,
-  reject: false,
-  rejectHint: 0,
-  context: emptyBytes,
-};
+});
 
 export function writeMessageFrame(out: Writer, message: Message): void {
   const at = out.length;

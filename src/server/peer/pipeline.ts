@@ -11,7 +11,7 @@ import { encodeMessage } from "../../codec/raft.ts";
 import { Writer } from "../../codec/writer.ts";
 import type { Message } from "../../raft/message.ts";
 import type { Dialer } from "./dial-port.ts";
-import { messageTypeName } from "./message-type.ts";
+import { DropLog } from "./drop-log.ts";
 import { clusterIdMismatch, hex, incompatibleVersion } from "./peer-headers.ts";
 import { postProblem, requestHeaders } from "./peer-headers.ts";
 import type { PeerLimits } from "./peer-limits.ts";
@@ -24,7 +24,8 @@ import type { UrlPicker } from "./url-picker.ts";
 
 export interface PipelineDeps {
   readonly identity: PeerIdentity;
-  /** Id in hex. */
+  /** Ids in hex. */
+  readonly local: string;
   readonly remote: string;
   readonly picker: UrlPicker;
   readonly status: PeerStatus;
@@ -37,19 +38,17 @@ export interface PipelineDeps {
   readonly unreachable: () => void;
 }
 
-const droppedLogIntervalMs = 1_000;
-
 export class Pipeline {
   readonly #deps: PipelineDeps;
+  readonly #drops: DropLog;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   readonly #underWay = new Set<{ cancel(): void }>();
   #isStopped = false;
-  #dropped = 0;
-  #droppedLoggedAt = -Infinity;
 
   constructor(deps: PipelineDeps) {
     this.#deps = deps;
+    this.#drops = new DropLog(deps, "pipeline");
     deps.log.info("started HTTP pipelining with remote peer", this.#who());
   }
 
@@ -58,7 +57,7 @@ export class Pipeline {
     const isFull = this.#waiting.length >= limits.pipelineMessagesMax;
     if (this.#isStopped) return;
     if (isFull || this.#waitingBytes >= limits.pipelineBytesMax) {
-      this.#drop(message); // PL1
+      this.#drops.dropped(message); // PL1
       return;
     }
     const out = new Writer();
@@ -133,28 +132,9 @@ export class Pipeline {
     unreachable(); // PL2
   }
 
-  #drop(message: Message): void {
-    const { log, clock, identity, remote, status, metrics, unreachable } = this.#deps;
-    unreachable();
-    metrics.sentFailures.with(remote).value++;
-    this.#dropped++;
-    if (clock.now() - this.#droppedLoggedAt < droppedLogIntervalMs) return;
-    this.#droppedLoggedAt = clock.now();
-    log.warn("dropped internal Raft message since sending buffer is full", {
-      "message-type": messageTypeName(message.type),
-      "local-member-id": hex(identity.localId),
-      from: hex(identity.localId),
-      "remote-peer-id": remote,
-      "remote-peer-name": "pipeline",
-      "remote-peer-active": status.activeSince !== null,
-      dropped: this.#dropped,
-    });
-    this.#dropped = 0;
-  }
-
   #who(): Record<string, string> {
-    const { identity, remote } = this.#deps;
-    return { "local-member-id": hex(identity.localId), "remote-peer-id": remote };
+    const { local, remote } = this.#deps;
+    return { "local-member-id": local, "remote-peer-id": remote };
   }
 }
 

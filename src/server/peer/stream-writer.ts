@@ -13,8 +13,8 @@ import type { Clock, Timer } from "../../base/ports.ts";
 import { Writer } from "../../codec/writer.ts";
 import type { Message } from "../../raft/message.ts";
 import { AppendEncoder, type SharedEntries, writeAppendHeartbeat } from "./append-frames.ts";
+import { DropLog } from "./drop-log.ts";
 import { writeMessageFrame, writeMessageHeartbeat } from "./message-frames.ts";
-import { messageTypeName } from "./message-type.ts";
 import type { PeerLimits } from "./peer-limits.ts";
 import type { PeerMetrics } from "./peer-metrics.ts";
 import type { StreamHold, StreamKind, StreamSink } from "./peer-options.ts";
@@ -58,17 +58,15 @@ interface Attached {
   timer: Timer;
 }
 
-const droppedLogIntervalMs = 1_000;
-
 export class StreamWriter {
   readonly #deps: StreamWriterDeps;
+  readonly #drops: DropLog;
   #attached: Attached | null = null;
   #isFlushWanted = false;
-  #dropped = 0;
-  #droppedLoggedAt = -Infinity;
 
   constructor(deps: StreamWriterDeps) {
     this.#deps = deps;
+    this.#drops = new DropLog(deps, deps.kind === "msgapp" ? "streamMsgAppV2" : "streamMsg");
     deps.log.info("started stream writer with remote peer", this.#who());
   }
 
@@ -84,7 +82,7 @@ export class StreamWriter {
     const bytes = to.waiting.length + to.flying.length;
     const messages = to.waitingMessages + to.flyingMessages;
     if (messages >= limits.streamMessagesMax || bytes >= limits.streamBytesMax) {
-      this.#drop(message); // SW2
+      this.#drops.dropped(message); // SW2
       return;
     }
     if (this.#deps.kind === "msgapp") to.encoder.write(to.waiting, message);
@@ -188,25 +186,6 @@ export class StreamWriter {
       else writeMessageHeartbeat(to.waiting);
       this.flush();
     });
-  }
-
-  #drop(message: Message): void {
-    const { log, clock, local, remote, kind, status, metrics, unreachable } = this.#deps;
-    unreachable();
-    metrics.sentFailures.with(remote).value++;
-    this.#dropped++;
-    if (clock.now() - this.#droppedLoggedAt < droppedLogIntervalMs) return;
-    this.#droppedLoggedAt = clock.now();
-    log.warn("dropped internal Raft message since sending buffer is full", {
-      "message-type": messageTypeName(message.type),
-      "local-member-id": local,
-      from: local,
-      "remote-peer-id": remote,
-      "remote-peer-name": kind === "msgapp" ? "streamMsgAppV2" : "streamMsg",
-      "remote-peer-active": status.activeSince !== null,
-      dropped: this.#dropped,
-    });
-    this.#dropped = 0;
   }
 
   #lost(action: string, reason: string): void {

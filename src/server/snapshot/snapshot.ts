@@ -35,7 +35,7 @@ export interface Snapshots {
    * after a while: its next `read` fails. `isForMember`: who gets it goes on with the log behind it.
    */
   open(done: Done<SnapshotStream>, isForMember?: boolean): void;
-  /** Index of the oldest view open for a member: the log keeps what is behind it. Infinity: none. */
+  /** Index of the oldest view open for a member: the log keeps what follows it. Infinity: none. */
   readonly oldestIndex: number;
   /** Ends everything under way with an error; what is asked later fails, too. */
   close(): void;
