@@ -32,7 +32,8 @@ export interface Snapshots {
   /**
    * Forces a commit and opens a view behind it; readers that ask before its first piece was taken
    * share it, later ones wait when too many are under way. A reader that stops reading is given up
-   * after a while: its next `read` fails. `isForMember`: who gets it goes on with the log behind it.
+   * after a while: its next `read` fails. `isForMember`: who gets it goes on with the log behind
+   * it.
    */
   open(done: Done<SnapshotStream>, isForMember?: boolean): void;
   /** Index of the oldest view open for a member: the log keeps what follows it. Infinity: none. */
