@@ -37,7 +37,7 @@ export const memoryStorageDefaults: MemoryStorageLimits = {
   catchUpEntries: 5000,
 };
 
-/** The newest part of the log in memory; older entries are read back from the WAL. */
+/** The newest part of the log in memory; who needs older entries gets a snapshot. */
 export class MemoryStorage implements Storage {
   readonly #limits: MemoryStorageLimits;
   #base: number;
