@@ -186,7 +186,8 @@ export class SimDisk {
 
   #fileFor(life: Life, path: string, content: Content): File {
     const putDurable = (write: PendingWrite): void => {
-      content.pending = content.pending.filter((other) => other !== write);
+      const place = content.pending.indexOf(write);
+      if (place >= 0) content.pending.splice(place, 1);
       content.now.put(write);
       content.synced.put(write);
     };

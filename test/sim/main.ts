@@ -4,14 +4,20 @@
  *   --seed N       the first seed (1)
  *   --seeds N      how many (20)
  *   --seconds S    simulated seconds of load under faults, per seed (30)
+ *   --jobs N       processes that share the seeds (2)
  *   --twice N      every N-th seed runs twice and must give the same trace (10; 0: none)
+ *   --without A,B  faults that are off whatever the seed says
  *   --replay       prints the options and one line per event of the one seed
  *   --shrink       looks for the least that still fails
  *   --planted NAME plants a bug that must be caught; "all": each in turn; a number: so many of
- *                  them, others for every first seed
+ *                  them, others for every first seed of --turn
+ *   --turn N       which of the planted bugs are in turn (the first seed)
  *   --marks        prints how often every marked thing happened
+ *
+ * The last line is "N passed, N failed".
  */
 import { parseArgs } from "node:util";
+import { runJobs, serveTasks, type TaskResult } from "./jobs.ts";
 import { faultNames } from "./world/options.ts";
 import { plantedNames } from "./world/planted.ts";
 import { optionsOf, runSeed, shrink, type RunRequest } from "./world/run.ts";
@@ -22,12 +28,14 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     seeds: { type: "string" },
     seconds: { type: "string", default: "30" },
+    jobs: { type: "string", default: "2" },
     twice: { type: "string", default: "10" },
     without: { type: "string", default: "" },
     replay: { type: "boolean", default: false },
     shrink: { type: "boolean", default: false },
     marks: { type: "boolean", default: false },
     planted: { type: "string" },
+    turn: { type: "string" },
   },
 });
 
@@ -37,90 +45,101 @@ const seconds = Number(values.seconds);
 const without = new Set(faultNames.filter((name) => values.without.split(",").includes(name)));
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-interface Total {
-  simulatedMs: number;
-  operations: number;
-  unknowns: number;
-  failed: number;
-}
+/** Most wall-clock time of a seed: a busy machine simulates slower than real time. */
+const seedMsMax = 60_000 + seconds * 2 * 1000;
+const shownMax = 5;
 
-function main(): number {
-  if (values.planted === "all") return runAllPlanted(plantedNames);
-  if (/^\d+$/.test(values.planted ?? "")) {
-    const size = Number(values.planted);
-    const from = (first * size) % plantedNames.length;
-    const turned = [...plantedNames.slice(from), ...plantedNames.slice(0, from)];
-    return runAllPlanted(turned.slice(0, size));
-  }
-  if (values.planted !== undefined) return runPlanted(values.planted) ? 0 : 1;
-  return runSeeds();
-}
-
-function runSeeds(): number {
-  const total: Total = { simulatedMs: 0, operations: 0, unknowns: 0, failed: 0 };
-  const marks = new Map<string, number>();
+async function main(): Promise<number> {
+  const tasks = taskNames();
+  let passed = 0;
+  const sums = new Map<string, number>();
+  const took = (_task: string, result: TaskResult): void => {
+    if (result.isPassed) passed++;
+    for (const line of result.lines) say(line);
+    for (const [name, n] of Object.entries(result.sums)) sums.set(name, (sums.get(name) ?? 0) + n);
+  };
   const began = performance.now();
-  for (let seed = first; seed < first + count; seed++) {
-    const request: RunRequest = { seed, seconds, without };
-    const report = runSeed(values.replay ? { ...request, print: say } : request);
-    add(total, report, marks);
-    if (values.replay) say(optionsText(report));
-    const every = Number(values.twice);
-    if (every > 0 && seed % every === 0 && runSeed(request).hash !== report.hash) {
-      total.failed++;
-      say(`seed ${seed}: not deterministic`);
-    }
-    if (report.violations.length > 0) tellFailure(request, report);
+  const isAlone = values.replay || values.shrink || tasks.length === 1;
+  if (isAlone) for (const task of tasks) took(task, runTask(task));
+  else {
+    const program = import.meta.filename;
+    const taskMsMax = values.planted === undefined ? seedMsMax : seedMsMax * count;
+    const jobs = Math.max(1, Number(values.jobs));
+    await runJobs({ program, args: process.argv.slice(2), jobs, taskMsMax }, tasks, took);
   }
-  const elapsed = performance.now() - began;
-  const times = (total.simulatedMs / elapsed).toFixed(0);
-  const hours = (total.simulatedMs / 3.6e6).toFixed(2);
-  say(
-    `${count} seeds, ${hours} cluster-hours, ${total.operations} operations, ${times}x real time`,
-  );
-  say(`${total.failed} failed, ${total.unknowns} histories not decided`);
-  if (values.marks)
-    for (const [name, n] of [...marks].sort()) say(`${String(n).padStart(8)} ${name}`);
-  return total.failed === 0 ? 0 : 1;
+  tellSums(sums, performance.now() - began);
+  say(`${passed} passed, ${tasks.length - passed} failed`);
+  return passed === tasks.length ? 0 : 1;
 }
 
-function add(total: Total, { counts, violations, marks }: Report, all: Map<string, number>): void {
-  total.simulatedMs += counts.simulatedMs;
-  total.operations += counts.operations;
-  total.unknowns += marks.get("check.linearizable-unknown") ?? 0;
-  if (violations.length > 0) total.failed++;
-  for (const [name, n] of marks) all.set(name, (all.get(name) ?? 0) + n);
+/** A task is a seed or the name of a planted bug. */
+function taskNames(): readonly string[] {
+  const { planted } = values;
+  if (planted === undefined) return Array.from({ length: count }, (_, i) => `seed ${first + i}`);
+  if (planted === "all") return plantedNames;
+  if (!/^\d+$/.test(planted)) return [planted];
+  const size = Number(planted);
+  const from = (Number(values.turn ?? first) * size) % plantedNames.length;
+  return [...plantedNames.slice(from), ...plantedNames.slice(0, from)].slice(0, size);
 }
 
-function tellFailure(request: RunRequest, report: Report): void {
-  say(`seed ${request.seed} failed (--seed ${request.seed} --seconds ${request.seconds})`);
-  for (const text of report.violations.slice(0, shownMax)) say(`  ${text}`);
+function runTask(task: string): TaskResult {
+  return task.startsWith("seed ") ? runOneSeed(Number(task.slice(5))) : runPlanted(task);
+}
+
+function runOneSeed(seed: number): TaskResult {
+  const lines: string[] = [];
+  const request: RunRequest = { seed, seconds, without };
+  const report = runSeed(values.replay ? { ...request, print: say } : request);
+  if (values.replay) lines.push(optionsText(report));
+  const every = Number(values.twice);
+  const isTwice = every > 0 && seed % every === 0;
+  const isEqual = !isTwice || runSeed(request).hash === report.hash;
+  if (!isEqual) lines.push(`seed ${seed}: not deterministic`);
+  const isSound = report.violations.length === 0;
+  if (!isSound) tellFailure(request, report, lines);
+  const { simulatedMs, operations } = report.counts;
+  const sums: Record<string, number> = { simulatedMs, operations };
+  for (const [name, n] of report.marks) sums[`mark ${name}`] = n;
+  return { isPassed: isSound && isEqual, lines, sums };
+}
+
+function tellFailure(request: RunRequest, report: Report, lines: string[]): void {
+  lines.push(`seed ${request.seed} failed (--seed ${request.seed} --seconds ${request.seconds})`);
+  for (const text of report.violations.slice(0, shownMax)) lines.push(`  ${text}`);
   if (!values.shrink) return;
   const least = shrink(request, say);
   const off = [...(least.without ?? [])].join(",");
-  say(`least: --seed ${least.seed} --seconds ${least.seconds} --without ${off}`);
-  for (const text of runSeed(least).violations.slice(0, shownMax)) say(`  ${text}`);
+  lines.push(`least: --seed ${least.seed} --seconds ${least.seconds} --without ${off}`);
+  for (const text of runSeed(least).violations.slice(0, shownMax)) lines.push(`  ${text}`);
 }
 
-const shownMax = 5;
-
-/** True if some seed catches it. */
-function runPlanted(planted: string): boolean {
+/** Passes if some seed catches it. */
+function runPlanted(planted: string): TaskResult {
   for (let seed = first; seed < first + count; seed++) {
-    const { violations } = runSeed({ seed, seconds, planted });
+    const { violations } = runSeed({ seed, seconds, without, planted });
     if (violations.length === 0) continue;
     const text = violations[0]!.split("\n")[0]!.slice(0, 120);
-    say(`${planted}: caught by seed ${seed} (of ${seed - first + 1}): ${text}`);
-    return true;
+    const line = `${planted}: caught by seed ${seed} (of ${seed - first + 1}): ${text}`;
+    return { isPassed: true, lines: [line], sums: {} };
   }
-  say(`${planted}: not caught by ${count} seeds`);
-  return false;
+  return { isPassed: false, lines: [`${planted}: not caught by ${count} seeds`], sums: {} };
 }
 
-function runAllPlanted(names: readonly string[]): number {
-  const missed = names.filter((name) => !runPlanted(name));
-  say(`${names.length - missed.length} of ${names.length} planted bugs caught`);
-  return missed.length === 0 ? 0 : 1;
+function tellSums(sums: ReadonlyMap<string, number>, elapsedMs: number): void {
+  const simulatedMs = sums.get("simulatedMs");
+  if (simulatedMs === undefined) return;
+  const times = (simulatedMs / elapsedMs).toFixed(0);
+  const hours = (simulatedMs / 3.6e6).toFixed(2);
+  const unknowns = sums.get("mark check.linearizable-unknown") ?? 0;
+  say(
+    `${hours} cluster-hours, ${sums.get("operations") ?? 0} operations, ${times}x real time, ` +
+      `${unknowns} histories not decided`,
+  );
+  if (!values.marks) return;
+  for (const [name, n] of [...sums].sort()) {
+    if (name.startsWith("mark ")) say(`${String(n).padStart(8)} ${name.slice(5)}`);
+  }
 }
 
 function optionsText(report: Report): string {
@@ -128,4 +147,5 @@ function optionsText(report: Report): string {
   return `${JSON.stringify(rest)} faults ${[...faults].join(",")} trace ${report.hash}`;
 }
 
-process.exitCode = main();
+if (process.send === undefined) process.exitCode = await main();
+else serveTasks(runTask);

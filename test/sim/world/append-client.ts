@@ -8,6 +8,8 @@ import type { AppendTxn, Micro } from "../../check/list-append.ts";
 import { KvClient, type ClientParts } from "./kv-client.ts";
 
 const lists = 4;
+/** After so many transactions there are new lists: a list is read and written as a whole. */
+const txnsPerLists = 100;
 
 export class AppendClient {
   readonly #parts: ClientParts;
@@ -33,7 +35,10 @@ export class AppendClient {
     const { scheduler, random } = this.#parts;
     const call = scheduler.now;
     const first = random.below(lists);
-    const keys = [first, (first + 1 + random.below(lists - 1)) % lists].map((n) => `list${n}`);
+    const age = Math.floor(this.#txns.length / txnsPerLists);
+    const keys = [first, (first + 1 + random.below(lists - 1)) % lists].map(
+      (n) => `list${age}.${n}`,
+    );
     const success = keys.map((key): KvRequest => ({ kind: "range", key }));
     this.#client.run({ kind: "txn", compares: [], success, failure: [] }, (response) => {
       if (response?.kind !== "txn") this.start();

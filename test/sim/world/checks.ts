@@ -7,11 +7,14 @@
  * CK3  After the same index all have the same revision; a revision has the same changes everywhere.
  * CK4  applied <= commit; neither goes back within a life.
  * CK5  What a leader counts as committed is synced on a majority of its voters.
+ * CK6  Where a member's log is in conflict is found by terms: its refusals do not go back entry by
+ *      entry through one term.
  */
 
 import { toBinaryString } from "../../../src/base/bytes.ts";
 import { decodeKeyValue } from "../../../src/codec/kv.ts";
 import type { Entry, RaftId } from "../../../src/raft/types.ts";
+import { MessageType, type Message } from "../../../src/raft/message.ts";
 import { RawNode } from "../../../src/raft/raw-node.ts";
 import type { ServerCore } from "../../../src/server/core.ts";
 import type { MvccEvent } from "../../../src/server/mvcc/types.ts";
@@ -45,6 +48,7 @@ export class Checks {
   readonly #entries = new Map<number, AppliedEntry>();
   readonly #revisions = new Map<number, { revision: number; by: string }>();
   readonly #hashes = new Map<number, number>();
+  readonly #refusals = new Map<RaftId, { index: number; term: number; steps: number }>();
   readonly #watched = new WeakMap<ServerCore, Watched>();
   readonly #mark: (name: string) => void;
 
@@ -148,6 +152,22 @@ export class Checks {
       this.#fail(`CK5: ${process.birth.name} committed ${commit}: no quorum synced it`);
   }
 
+  /** CK6 */
+  sent(message: Message): void {
+    if (message.type !== MessageType.appendResponse) return;
+    const { from, reject, rejectHint: index, logTerm: term } = message;
+    if (!reject) {
+      this.#refusals.delete(from);
+      return;
+    }
+    const last = this.#refusals.get(from);
+    const isNext = last?.term === term && last.index === index + 1 && term > 0;
+    const steps = isNext ? last.steps + 1 : 0;
+    this.#refusals.set(from, { index, term, steps });
+    if (steps < refusalStepsMax) return;
+    this.#fail(`CK6: ${from.toString(16)} refuses term ${term} entry by entry, at ${index}`);
+  }
+
   get elections(): number {
     return this.#leaders.size;
   }
@@ -195,4 +215,6 @@ export class Checks {
 }
 
 const violationsMax = 20;
+/** Messages that overtake each other may look like a step or two. */
+const refusalStepsMax = 4;
 const replaceable: { synced: (this: RawNode, number: number) => void } = RawNode.prototype;

@@ -2,7 +2,7 @@
 
 import type { Random } from "../../../src/base/ports.ts";
 import type { Scheduler, Life } from "../scheduler.ts";
-import type { Network } from "./network.ts";
+import { relax, type Network } from "./network.ts";
 import type { FaultName, SimOptions } from "./options.ts";
 import type { SimProcess } from "./process.ts";
 
@@ -96,6 +96,31 @@ export class Faults {
     this.#cut((a, b) => (isOut ? a === from : b === from));
   }
 
+  /**
+   * What the others answer their leader comes later and later, so that it leads on while they, who
+   * hear nothing from it, elect another one; or what it sends does.
+   */
+  stretch(): void {
+    const { network, scheduler, world, options } = this.#parts;
+    const { electionMs } = options;
+    const leader = this.#leader();
+    const others = this.#parts.processes().filter((process) => process !== leader);
+    const isIn = this.#random.below(3) > 0;
+    const links = others.flatMap((other) => {
+      const [there, back] = [network.link(leader.id, other.id), network.link(other.id, leader.id)];
+      return isIn ? [back] : [there];
+    });
+    for (const link of links) link.stretchedSince = scheduler.now;
+    if (isIn) {
+      scheduler.after(this.#random.below(2 * electionMs), world, () => {
+        if (this.#isOn) this.#cut((from) => from === leader);
+      });
+    }
+    scheduler.after(electionMs * (2 + this.#random.below(6)), world, () => {
+      for (const link of links) relax(link);
+    });
+  }
+
   clog(): void {
     const [from, to] = [this.#one(), this.#one()];
     const link = this.#parts.network.link(from.id, to.id);
@@ -167,6 +192,7 @@ const acts: readonly (readonly [FaultName, Act])[] = [
   ["partition", Faults.prototype.partition],
   ["one-way", Faults.prototype.oneWay],
   ["clog", Faults.prototype.clog],
+  ["stretch", Faults.prototype.stretch],
   ["disk-error", Faults.prototype.diskError],
   ["disk-slow", Faults.prototype.diskSlow],
   ["clock-rate", Faults.prototype.clockRate],

@@ -66,6 +66,7 @@ export class KvClient {
     request: KvRequest,
     done: (response: KvResponse | null, isRefused: boolean) => void,
     target = this.#target(),
+    waitMs = 300 + this.#random.below(5000),
   ): void {
     const { scheduler, world, recorder } = this.#parts;
     const id = recorder.begin(this.#process, request, scheduler.now);
@@ -90,7 +91,7 @@ export class KvClient {
       end: finish,
     });
     rpc.send(bytes, true);
-    scheduler.after(300 + this.#random.below(5000), world, () => {
+    scheduler.after(waitMs, world, () => {
       if (isOver) return;
       rpc.cancel();
       finish(4, "deadline");
@@ -114,7 +115,8 @@ export class KvClient {
   }
 
   #value(): string {
-    const padding = this.#random.below(40) === 0 ? "x".repeat(this.#random.below(3000)) : "";
+    const bytesMax = this.#random.below(40) === 0 ? 3000 : this.#parts.options.valueBytesMax;
+    const padding = bytesMax > 0 ? "x".repeat(this.#random.below(bytesMax)) : "";
     return `${this.#process}-${++this.#count}${padding}`;
   }
 

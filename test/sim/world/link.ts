@@ -14,8 +14,10 @@ export interface Endpoint {
 export interface Link {
   isCut: boolean;
   clogUntil: number;
+  /** Since then everything on it takes longer and longer; -1: it does not. */
+  stretchedSince: number;
   /** When the last message of each channel arrives. */
-  readonly lastAt: number[];
+  lastAt: number[];
   /** When it was last repaired. */
   since: number;
 }

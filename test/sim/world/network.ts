@@ -32,12 +32,24 @@ export interface NetworkParts {
   readonly trace: Trace;
   readonly world: Life;
   readonly mark: (name: string) => void;
+  /** Every message that a member sends, whether it arrives or not. */
+  readonly sent: (message: Message) => void;
+}
+
+/** How many times as long as real time everything takes on a stretched link. */
+const stretch = 5;
+
+/** The link is a new connection: what is under way on the old one may be overtaken. */
+export function relax(link: Link): void {
+  if (link.stretchedSince < 0) return;
+  link.stretchedSince = -1;
+  link.lastAt = [0, 0, 0];
 }
 
 export class Network {
   readonly parts: NetworkParts;
   readonly #endpoints = new Map<RaftId, Endpoint>();
-  readonly #links = new Map<string, Link>();
+  readonly #links = new Map<RaftId, Map<RaftId, Link>>();
   readonly #random: Random;
   readonly #out = new Writer();
   /** Snapshots under way: they end when one side does. */
@@ -57,11 +69,12 @@ export class Network {
   }
 
   link(from: RaftId, to: RaftId): Link {
-    const name = `${from} ${to}`;
-    let link = this.#links.get(name);
+    let links = this.#links.get(from);
+    if (links === undefined) this.#links.set(from, (links = new Map<RaftId, Link>()));
+    let link = links.get(to);
     if (link === undefined) {
-      link = { isCut: false, clogUntil: 0, lastAt: [0, 0, 0], since: 0 };
-      this.#links.set(name, link);
+      link = { isCut: false, clogUntil: 0, stretchedSince: -1, lastAt: [0, 0, 0], since: 0 };
+      links.set(to, link);
     }
     return link;
   }
@@ -73,10 +86,11 @@ export class Network {
   }
 
   healAll(): void {
-    for (const link of this.#links.values()) {
+    for (const link of [...this.#links.values()].flatMap((links) => [...links.values()])) {
       if (link.isCut) link.since = this.parts.scheduler.now;
       link.isCut = false;
       link.clogUntil = 0;
+      relax(link);
     }
   }
 
@@ -102,6 +116,8 @@ export class Network {
     const isSlow = this.#random.below(200) === 0;
     const delay = options.delayMs * (0.5 + spread) * (isSlow ? 10 : 1);
     let at = Math.max(scheduler.now, link.clogUntil) + delay;
+    const { stretchedSince } = link;
+    if (stretchedSince >= 0) at = stretchedSince + (at - stretchedSince) * stretch;
     const mayOvertake = options.faults.has("reorder") && !this.isCalm;
     if (mayOvertake && this.#random.below(50) === 0) {
       this.parts.mark("network.reorder");
@@ -114,6 +130,7 @@ export class Network {
 
   transmit(from: Endpoint, message: Message): void {
     const { options, mark } = this.parts;
+    this.parts.sent(message);
     const link = this.link(from.id, message.to);
     if (link.isCut) {
       this.#lose(from, message.to);

@@ -21,6 +21,7 @@ export const faultNames = [
   "compact",
   "defragment",
   "membership",
+  "stretch",
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
@@ -33,6 +34,7 @@ export interface SimOptions {
   readonly watchers: number;
   readonly leaseClients: number;
   readonly appendClients: number;
+  readonly leaderClients: number;
   readonly keys: number;
   readonly heartbeatMs: number;
   readonly electionMs: number;
@@ -51,6 +53,8 @@ export interface SimOptions {
   readonly inlineEntriesMax: number;
   readonly batchIntervalMs: number;
   readonly commitDelayMsMax: number;
+  /** Most bytes that every value gets beside its own few. */
+  readonly valueBytesMax: number;
   readonly faults: ReadonlySet<FaultName>;
 }
 
@@ -67,9 +71,12 @@ export function drawOptions(
     const isOn = random.fork(`fault ${name}`).below(2) === 0; // one fault shifts no other
     if (isOn && !without.has(name)) faults.add(name);
   }
+  const isNow = (label: string): boolean => random.fork(label).below(4) === 0;
   const heartbeatMs = one(20, 50, 100);
   return {
     ...{ seed, durationMs, faults, heartbeatMs },
+    leaderClients: random.fork("leader clients").below(3),
+    valueBytesMax: isNow("long values") ? 4000 : 0,
     members: one(1, 3, 3, 3, 3, 5, 5, 7),
     clients: between(2, 8),
     watchers: between(1, 4),
@@ -87,6 +94,6 @@ export function drawOptions(
     catchUpEntries: one(50, 50, 200, 5000),
     inlineEntriesMax: one(0, 8),
     batchIntervalMs: one(10, 30, 100, 1000),
-    commitDelayMsMax: one(1, 5, 50),
+    commitDelayMsMax: one(1, 5, 50) * (isNow("long commits") ? 20 : 1),
   };
 }

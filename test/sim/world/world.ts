@@ -17,6 +17,7 @@ import { Checks } from "./checks.ts";
 import { Faults } from "./faults.ts";
 import { finalChecks } from "./final-checks.ts";
 import { KvClient, type ClientParts } from "./kv-client.ts";
+import { LeaderClient } from "./leader-client.ts";
 import { LeaseClient } from "./lease-client.ts";
 import { Maintenance } from "./maintenance.ts";
 import { MemberClient } from "./member-client.ts";
@@ -57,6 +58,7 @@ export class World {
   readonly watchClients: WatchClient[] = [];
   readonly leaseClients: LeaseClient[] = [];
   readonly appendClients: AppendClient[] = [];
+  readonly leaderClients: LeaderClient[] = [];
   readonly appends: AppendTxn[] = [];
   /** What runs outside of all processes. */
   readonly life: Life = { isAlive: true, wakesAt: 0, endTurn: () => undefined };
@@ -77,6 +79,9 @@ export class World {
     this.checks = new Checks(mark);
     this.network = new Network({
       ...{ scheduler, options, trace, world, mark, random: this.#random.fork("network") },
+      sent: (message) => {
+        this.checks.sent(message);
+      },
     });
     this.#faults = new Faults({
       ...{ scheduler, world, options, network: this.network, mark, note: this.note },
@@ -136,7 +141,7 @@ export class World {
     this.#until("the cluster starts", isUp, settleMsMax);
     for (const client of this.kvClients) client.start();
     for (const client of this.watchClients) client.start();
-    for (const client of [...this.leaseClients, ...this.appendClients]) client.start();
+    for (const client of this.#otherClients()) client.start();
     this.#maintenance.start();
     if (options.faults.has("membership")) this.#operator.start();
     this.#faults.start();
@@ -232,8 +237,7 @@ export class World {
     this.#held.clear();
     for (const process of this.standing) if (!process.isRunning) process.start();
     this.scheduler.runUntil(() => false, this.scheduler.now + 2000);
-    const clients = [...this.kvClients, ...this.leaseClients, ...this.appendClients];
-    for (const client of clients) client.isStopped = true;
+    for (const client of [...this.kvClients, ...this.#otherClients()]) client.isStopped = true;
     this.scheduler.runUntil(() => false, this.scheduler.now + 8000); // requests under way end
     this.#until("all members have the same", () => this.#isSame(), settleMsMax);
     this.scheduler.runUntil(() => false, this.scheduler.now + 3000); // watches hear the rest
@@ -246,6 +250,10 @@ export class World {
     if (this.#isBroken || isDone()) return;
     const states = this.processes.map((p) => `${p.birth.name} ${stateOf(p)}`);
     this.fail(`${what}: not within ${withinMs} ms: ${states.join("; ")}`);
+  }
+
+  #otherClients(): readonly (LeaseClient | AppendClient | LeaderClient)[] {
+    return [...this.leaseClients, ...this.appendClients, ...this.leaderClients];
   }
 
   #build(): void {
@@ -275,6 +283,9 @@ export class World {
     for (let i = 0; i < options.appendClients; i++) {
       const parts = this.#clientParts(`append ${i}`);
       this.appendClients.push(new AppendClient(parts, 50 + i, this.appends));
+    }
+    for (let i = 0; i < options.leaderClients; i++) {
+      this.leaderClients.push(new LeaderClient(this.#clientParts(`leader client ${i}`), 70 + i));
     }
     for (let i = 0; i < options.leaseClients; i++) {
       this.leaseClients.push(new LeaseClient(this.#clientParts(`lease ${i}`), 100 + 2 * i));

@@ -1,0 +1,54 @@
+/**
+ * A client that knows who believes to lead: it writes through the newest leader and then reads the
+ * same key through the oldest one, which must know better than to answer from what it has.
+ */
+
+import { KvClient, type ClientParts } from "./kv-client.ts";
+import type { SimProcess } from "./process.ts";
+
+export class LeaderClient {
+  readonly #parts: ClientParts;
+  readonly #client: KvClient;
+  readonly #process: number;
+  #count = 0;
+  isStopped = false;
+
+  constructor(parts: ClientParts, process: number) {
+    this.#parts = parts;
+    this.#process = process;
+    this.#client = new KvClient(parts, process);
+  }
+
+  start(): void {
+    const { scheduler, world, random, options } = this.#parts;
+    scheduler.after(random.below(2 * options.thinkMs + 1), world, () => {
+      if (!this.isStopped) this.#write();
+    });
+  }
+
+  #write(): void {
+    const key = `k${this.#parts.random.below(this.#parts.options.keys)}`;
+    const value = `${this.#process}-${++this.#count}`;
+    const read = (): void => {
+      this.#read(key);
+    };
+    this.#client.run({ kind: "put", key, value }, read, this.#leaders().at(-1), answerMsMax);
+  }
+
+  #read(key: string): void {
+    const leaders = this.#leaders();
+    if (leaders.length > 1) this.#parts.mark("client.reads-through-old-leader");
+    const next = (): void => {
+      this.start();
+    };
+    this.#client.run({ kind: "range", key }, next, leaders[0], answerMsMax);
+  }
+
+  /** Those that believe to lead, the newest last. */
+  #leaders(): readonly SimProcess[] {
+    const all = this.#parts.members().filter((process) => process.core?.node.isLeader === true);
+    return all.sort((a, b) => a.core!.node.term - b.core!.node.term);
+  }
+}
+
+const answerMsMax = 500;
