@@ -6,6 +6,7 @@
 import type { Kv, KvRequest, KvResponse } from "../../check/history.ts";
 import type { AppendTxn, Micro } from "../../check/list-append.ts";
 import { KvClient, type ClientParts } from "./kv-client.ts";
+import { thinkMsAt } from "./options.ts";
 
 const lists = 4;
 /** After so many transactions there are new lists: a list is read and written as a whole. */
@@ -26,7 +27,7 @@ export class AppendClient {
 
   start(): void {
     const { scheduler, world, random, options } = this.#parts;
-    scheduler.after(random.below(4 * options.thinkMs + 1), world, () => {
+    scheduler.after(random.below(4 * thinkMsAt(options, scheduler.now) + 1), world, () => {
       if (!this.isStopped) this.#read();
     });
   }

@@ -116,6 +116,12 @@ export class Faults {
         if (this.#isOn) this.#cut((from) => from === leader);
       });
     }
+    if (options.faults.has("crash") && this.#random.below(2) === 0) {
+      // A third leader does not know how far the first one's log is right.
+      scheduler.after(electionMs * (3 + this.#random.below(3)), world, () => {
+        if (this.#isOn) this.#parts.crash(this.#leader());
+      });
+    }
     scheduler.after(electionMs * (2 + this.#random.below(6)), world, () => {
       for (const link of links) relax(link);
     });
@@ -179,8 +185,13 @@ export class Faults {
     return processes[this.#random.below(processes.length)]!;
   }
 
+  /** The newest leader if there is one. */
   #leader(): SimProcess {
-    const leader = this.#parts.processes().find((process) => process.core?.node.isLeader === true);
+    let leader: SimProcess | null = null;
+    for (const process of this.#parts.processes()) {
+      if (process.core?.node.isLeader !== true) continue;
+      if (leader === null || process.core.node.term > leader.core!.node.term) leader = process;
+    }
     return leader ?? this.#one();
   }
 }

@@ -3,7 +3,7 @@
 import type { Random } from "../../../src/base/ports.ts";
 import type { KvRequest, KvResponse, Recorder } from "../../check/history.ts";
 import { decodeResponse, encodeRequest } from "./codec.ts";
-import type { SimOptions } from "./options.ts";
+import { thinkMsAt, type SimOptions } from "./options.ts";
 import type { SimProcess } from "./process.ts";
 import { Rpc } from "./rpc.ts";
 import type { RpcParts } from "./rpc.ts";
@@ -52,7 +52,7 @@ export class KvClient {
 
   start(): void {
     const { scheduler, world, options } = this.#parts;
-    const pause = this.#random.below(2 * options.thinkMs + 1);
+    const pause = this.#random.below(2 * thinkMsAt(options, scheduler.now) + 1);
     scheduler.after(pause, world, () => {
       if (this.isStopped) return;
       this.run(this.#draw(), () => {

@@ -3,7 +3,9 @@
  * same key through the oldest one, which must know better than to answer from what it has.
  */
 
+import type { KvRequest } from "../../check/history.ts";
 import { KvClient, type ClientParts } from "./kv-client.ts";
+import { thinkMsAt } from "./options.ts";
 import type { SimProcess } from "./process.ts";
 
 export class LeaderClient {
@@ -21,7 +23,7 @@ export class LeaderClient {
 
   start(): void {
     const { scheduler, world, random, options } = this.#parts;
-    scheduler.after(random.below(2 * options.thinkMs + 1), world, () => {
+    scheduler.after(random.below(2 * thinkMsAt(options, scheduler.now) + 1), world, () => {
       if (!this.isStopped) this.#write();
     });
   }
@@ -37,11 +39,23 @@ export class LeaderClient {
 
   #read(key: string): void {
     const leaders = this.#leaders();
-    if (leaders.length > 1) this.#parts.mark("client.reads-through-old-leader");
+    if (leaders.length > 1) {
+      this.#parts.mark("client.reads-through-old-leader");
+      if (this.#parts.random.below(burstEvery) === 0) this.#burst(leaders[0]!);
+    }
     const next = (): void => {
       this.start();
     };
     this.#client.run({ kind: "range", key }, next, leaders[0], answerMsMax);
+  }
+
+  /** What an old leader appends in vain is in conflict later. */
+  #burst(leader: SimProcess): void {
+    for (let i = 0; i < burstPuts; i++) {
+      const value = `${this.#process}-${++this.#count}`;
+      const request: KvRequest = { kind: "put", key: "vain", value };
+      this.#client.run(request, () => undefined, leader, answerMsMax);
+    }
   }
 
   /** Those that believe to lead, the newest last. */
@@ -52,3 +66,5 @@ export class LeaderClient {
 }
 
 const answerMsMax = 500;
+const burstEvery = 8;
+const burstPuts = 8;

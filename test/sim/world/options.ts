@@ -45,7 +45,7 @@ export interface SimOptions {
   readonly lostReplyPerMille: number;
   /** Mean pause between two faults. */
   readonly faultEveryMs: number;
-  /** Mean pause of a client between two operations. */
+  /** Mean pause of a client between two operations while it is busy. */
   readonly thinkMs: number;
   readonly segmentBytes: number;
   /** Entries kept in memory for members that lag: beyond that they get a snapshot. */
@@ -96,4 +96,13 @@ export function drawOptions(
     batchIntervalMs: one(10, 30, 100, 1000),
     commitDelayMsMax: one(1, 5, 50) * (isNow("long commits") ? 20 : 1),
   };
+}
+
+const busyEveryMs = 20_000;
+const busyMs = 4000;
+const idleThinkMs = 60;
+
+/** Mean pause between two operations: clients are busy for a part of the time. */
+export function thinkMsAt({ thinkMs }: SimOptions, nowMs: number): number {
+  return nowMs % busyEveryMs < busyMs ? thinkMs : Math.max(thinkMs, idleThinkMs);
 }
