@@ -84,3 +84,15 @@ test("close waits for every line, the one being written too", async () => {
   });
   assert.equal(text.split("\n").length, 1001);
 });
+
+test("a line after the end of the log is dropped", async () => {
+  const log = createNodeLog({
+    ...{ level: "info", format: "json" },
+    outputs: [join(folder, "log")],
+  });
+  log.info("before");
+  await log.close();
+  log.warn("after");
+  const text = readFileSync(join(folder, "log"), "utf8");
+  assert.deepEqual([text.includes("before"), text.includes("after")], [true, false]);
+});

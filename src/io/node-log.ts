@@ -19,7 +19,7 @@ export interface NodeLog extends Logger {
    * time for it: no line under way comes behind the last one.
    */
   settled(): Promise<void>;
-  /** Resolves when everything is written, or its reader is too slow; nothing may follow. */
+  /** Resolves when everything is written, or its reader is too slow; what follows is dropped. */
   close(): Promise<void>;
 }
 
@@ -40,8 +40,10 @@ const lastWriteMs = 50;
 export function createNodeLog(options: NodeLogOptions, end = endProcess): NodeLog {
   const destinations = options.outputs.map(open);
   let isEnding = false;
+  let isClosed = false;
   const all: Destination = {
     write: (line) => {
+      if (isClosed) return;
       for (const output of destinations) {
         if (isEnding) {
           writeNow(output, line);
@@ -83,6 +85,7 @@ export function createNodeLog(options: NodeLogOptions, end = endProcess): NodeLo
       await Promise.all(destinations.map(settle));
     },
     close: async () => {
+      isClosed = true;
       await Promise.all(destinations.map(finish));
     },
   };
