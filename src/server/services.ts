@@ -22,6 +22,7 @@ import { createKvService } from "./rpc/kv.ts";
 import { isServedByLearner } from "./rpc/learner.ts";
 import { createLeaseService } from "./rpc/lease.ts";
 import { createMaintenanceService } from "./rpc/maintenance.ts";
+import { RequireLeader, type RequireLeaderParts } from "./rpc/require-leader.ts";
 import { timedProposer } from "./rpc/timed-proposer.ts";
 import { createWatchService } from "./rpc/watch.ts";
 
@@ -41,7 +42,12 @@ export interface ServiceParts {
 /** Malformed messages, learners and `hasleader` are handled alike for all of them. */
 export function createServices(parts: ServiceParts): GrpcMethod[] {
   const { node, state } = parts.core;
-  return createMethods(parts).map((method) => guarded(method, node, state.cluster));
+  const { config, io } = parts;
+  return createMethods(parts).map((method) => {
+    const isStream = method.clientStreaming || method.serverStreaming;
+    const guard = guarded(method, node, state.cluster);
+    return isStream ? leading(guard, node, { ...config, clock: io.clock }) : guard;
+  });
 }
 
 function createMethods(parts: ServiceParts): GrpcMethod[] {
@@ -81,6 +87,30 @@ function createMethods(parts: ServiceParts): GrpcMethod[] {
     }),
     ...createHealthService(),
   ];
+}
+
+/** Streams that ask for a leader begin and stay only while this member knows one. */
+function leading(
+  method: GrpcMethod,
+  node: Node,
+  settings: Pick<RequireLeaderParts, "clock" | "electionTimeoutMs">,
+): GrpcMethod {
+  const hasLeader = (): boolean => node.leader !== 0n;
+  const end = (call: GrpcCall): void => {
+    call.finish(errNoLeader.code, errNoLeader.message);
+    method.cancelled?.(call);
+  };
+  const { clock, electionTimeoutMs } = settings;
+  const streams = new RequireLeader({ clock, electionTimeoutMs, hasLeader, end });
+  return {
+    ...method,
+    open(call) {
+      method.open?.(call);
+      if (call.metadata("hasleader") !== "true") return;
+      if (hasLeader()) streams.add(call);
+      else end(call);
+    },
+  };
 }
 
 function guarded(method: GrpcMethod, node: Node, cluster: Cluster): GrpcMethod {
