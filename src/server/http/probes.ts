@@ -22,7 +22,7 @@ export function createProbes(source: HealthSource, metrics: ServerMetrics): Prob
     (isLinearizable: boolean): Check =>
     (done) => {
       source.read(isLinearizable, (error) => {
-        done(error === null ? "" : `range error: ${error.message}`);
+        done(error === null ? "" : error.message);
       });
     };
   const serializable = ["serializable_read", read(false)] as const;
@@ -41,7 +41,7 @@ export function createProbes(source: HealthSource, metrics: ServerMetrics): Prob
       [
         "non_learner",
         (done) => {
-          done(source.isLearner() ? "local node is learner" : "");
+          done(source.isLearner() ? "not supported for learner" : "");
         },
       ],
     ],
