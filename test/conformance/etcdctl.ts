@@ -5,7 +5,7 @@
 //       endpoint `<endpoint>`. Members in the hint for a new member's settings, whose order is that
 //       of their ids, are sorted. Nothing else.
 import type { Programs } from "./build.ts";
-import { runCommand } from "./command.ts";
+import { runCommand, type CommandResult } from "./command.ts";
 import { ctlCases, type CtlCase } from "./etcdctl-cases.ts";
 import type { Report } from "./report.ts";
 import type { Server } from "./servers.ts";
@@ -83,6 +83,12 @@ function blankTerm(text: string): string {
   return text
     .replaceAll(/"raft_term":\d+/g, `"raft_term":<n>`)
     .replaceAll(/"RaftTerm" : [1-9]\d*/g, `"RaftTerm" : <n>`);
+}
+
+/** Output of any server, as text to compare. */
+export function blankOutput({ stdout, stderr, code }: CommandResult): string {
+  const text = [stdout, `stderr: ${withoutLogLines(stderr)}`, `exit code: ${code}`].join("\n");
+  return squeezeTable(blankStatus(blankTerm(blankTimes(text))));
 }
 
 function normalise(side: Side, c: CtlCase, text: string): string {

@@ -7,12 +7,14 @@ import { parseArgs } from "node:util";
 
 import { buildPrograms, type Programs } from "./build.ts";
 import { runCommand } from "./command.ts";
+import { compareClusters } from "./cluster-answers.ts";
 import { compareEtcdctl } from "./etcdctl.ts";
 import { compareHttp } from "./http.ts";
 import { mixedJoin } from "./mixed-join.ts";
 import { mixedLeases } from "./mixed-leases.ts";
 import { mixedPhases } from "./mixed-phases.ts";
 import { comparePeers } from "./peers.ts";
+import { checkReadme } from "./readme-cluster.ts";
 import { Report } from "./report.ts";
 import { compareScenarios } from "./scenarios.ts";
 import { quorateProgram, startServer, type Server } from "./servers.ts";
@@ -29,7 +31,7 @@ const { values: options } = parseArgs({
       type: "string",
       default: [
         "scenarios,random,etcdctl,http,peers,snapshots,tours,h2spec,kill",
-        "mixed-join,mixed-load,mixed-leases",
+        "mixed-join,mixed-load,mixed-leases,cluster,readme",
       ].join(),
     },
     n: { type: "string", default: randomRequestsDefault },
@@ -109,6 +111,8 @@ async function main(): Promise<number> {
       for (const kinds of ["qqg", "ggq"]) await mixedPhases(report, programs, kinds);
     },
     "mixed-leases": () => mixedLeases(report, programs, "qqg"),
+    cluster: () => compareClusters(report, programs),
+    readme: () => checkReadme(report, programs),
     kill: () => runOther(report, "kill -9 under load", "../crash/kill.ts"),
   };
   for (const name of options.only.split(",")) {

@@ -153,8 +153,8 @@ export class TestClient {
   }
 
   /** A stream both ways; its failure comes as the event `error`. */
-  stream(path: string): grpc.ClientDuplexStream<Buffer, Buffer> {
-    return this.grpc.makeBidiStreamRequest(path, same, same);
+  stream(path: string, metadata = new grpc.Metadata()): grpc.ClientDuplexStream<Buffer, Buffer> {
+    return this.grpc.makeBidiStreamRequest(path, same, same, metadata);
   }
 
   close(): void {
