@@ -112,13 +112,14 @@ export class Faults {
     });
     for (const link of links) link.stretchedSince = scheduler.now;
     if (isIn) {
-      scheduler.after(this.#random.below(2 * electionMs), world, () => {
-        if (this.#isOn) this.#cut((from) => from === leader);
+      scheduler.after(electionMs * (0.5 + this.#random.below(100) / 100), world, () => {
+        const forMs = electionMs * (4 + this.#random.below(8));
+        if (this.#isOn) this.#cut((from) => from === leader, forMs);
       });
     }
     if (options.faults.has("crash") && this.#random.below(2) === 0) {
       // A third leader does not know how far the first one's log is right.
-      scheduler.after(electionMs * (3 + this.#random.below(3)), world, () => {
+      scheduler.after(electionMs * (4 + this.#random.below(3)), world, () => {
         if (this.#isOn) this.#parts.crash(this.#leader());
       });
     }
@@ -167,15 +168,18 @@ export class Faults {
     });
   }
 
-  #cut(isCut: (from: SimProcess, to: SimProcess) => boolean): void {
-    const { network, scheduler, world, options } = this.#parts;
+  #cut(
+    isCut: (from: SimProcess, to: SimProcess) => boolean,
+    forMs = this.#random.below(12 * this.#parts.options.electionMs),
+  ): void {
+    const { network, scheduler, world } = this.#parts;
     const processes = this.#parts.processes();
     const cut: [SimProcess, SimProcess][] = [];
     for (const from of processes) {
       for (const to of processes) if (from !== to && isCut(from, to)) cut.push([from, to]);
     }
     for (const [from, to] of cut) network.setCut(from.id, to.id, true);
-    scheduler.after(this.#random.below(12 * options.electionMs), world, () => {
+    scheduler.after(forMs, world, () => {
       for (const [from, to] of cut) network.setCut(from.id, to.id, false);
     });
   }

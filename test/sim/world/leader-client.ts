@@ -66,5 +66,5 @@ export class LeaderClient {
 }
 
 const answerMsMax = 500;
-const burstEvery = 8;
+const burstEvery = 2;
 const burstPuts = 8;

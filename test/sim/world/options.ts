@@ -71,12 +71,12 @@ export function drawOptions(
     const isOn = random.fork(`fault ${name}`).below(2) === 0; // one fault shifts no other
     if (isOn && !without.has(name)) faults.add(name);
   }
-  const isNow = (label: string): boolean => random.fork(label).below(4) === 0;
+  const isHeavy = random.fork("heavy").below(4) === 0; // long values, and a slow backend
   const heartbeatMs = one(20, 50, 100);
   return {
     ...{ seed, durationMs, faults, heartbeatMs },
     leaderClients: random.fork("leader clients").below(3),
-    valueBytesMax: isNow("long values") ? 4000 : 0,
+    valueBytesMax: isHeavy ? 4000 : 0,
     members: one(1, 3, 3, 3, 3, 5, 5, 7),
     clients: between(2, 8),
     watchers: between(1, 4),
@@ -94,7 +94,7 @@ export function drawOptions(
     catchUpEntries: one(50, 50, 200, 5000),
     inlineEntriesMax: one(0, 8),
     batchIntervalMs: one(10, 30, 100, 1000),
-    commitDelayMsMax: one(1, 5, 50) * (isNow("long commits") ? 20 : 1),
+    commitDelayMsMax: one(1, 5, 50) * (isHeavy ? 20 : 1),
   };
 }
 
