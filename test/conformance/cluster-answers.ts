@@ -6,11 +6,12 @@
 import { freePort } from "./servers.ts";
 import { blankOutput } from "./etcdctl.ts";
 import { runCommand } from "./command.ts";
+import { methods } from "../server/client.ts";
 import type { Programs } from "./build.ts";
 import type { Report } from "./report.ts";
 import { startFailures } from "./cluster-starts.ts";
 import { learnerSteps, lostQuorumSteps, memberSteps } from "./cluster-steps.ts";
-import { MixedCluster, type Ports } from "./mixed-cluster.ts";
+import { MixedCluster, until, type Ports } from "./mixed-cluster.ts";
 
 const membersMax = 6;
 const ctlTimeoutMs = 30_000;
@@ -48,7 +49,18 @@ export class Transcript {
   }
 }
 
+/** A new cluster of Go etcd agrees on its storage version some seconds after it serves. */
+async function settled({ mixed }: Transcript): Promise<void> {
+  for (const member of mixed.members) {
+    await until(`the storage version of ${member.name}`, async () => {
+      const { storageVersion } = await mixed.client(member).must(methods.status, {});
+      return storageVersion === "3.7.0" ? true : null;
+    });
+  }
+}
+
 async function outputs(t: Transcript): Promise<void> {
+  await settled(t);
   const [first, second, third] = t.mixed.members;
   for (const format of ["simple", "json", "fields", "table"]) {
     await t.ctl(`member list -w ${format}`, [second!.endpoint]);
