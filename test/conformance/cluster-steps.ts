@@ -239,7 +239,8 @@ export async function lostQuorumSteps(t: Transcript): Promise<void> {
     client.call(methods.put, put),
   ]);
   t.note("no quorum: range", show(range));
-  // Go etcd waits for a leader until the request times out; Quorate says at once that there is none.
+  // Go etcd waits for a leader until the request times out; Quorate says at once that there is
+  // none.
   t.note("no quorum: put", written instanceof Failure ? "refused" : "accepted");
   await ask(t, "no quorum: serializable range", first, methods.range, { key, serializable: true });
   await ask(t, "no quorum: status", first, methods.status, {});

@@ -13,7 +13,7 @@ import { until } from "./mixed-cluster.ts";
 import type { Report } from "./report.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const heading = "### A cluster of three";
+const heading = "## A cluster of three";
 
 interface Started {
   readonly command: string;

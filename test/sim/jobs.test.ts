@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runJobs } from "./jobs.ts";
 
-test("a child that ends or hangs fails its own task only, and reports keep their order", async () => {
+test("a child that ends or hangs fails its own task only; reports keep their order", async () => {
   const tasks = ["one", "dies", "two", "hangs", "three"];
   const told: string[] = [];
   const program = `${import.meta.dirname}/fixtures/tasks.ts`;
