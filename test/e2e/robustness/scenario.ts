@@ -35,7 +35,7 @@ const settleMsMax = 20_000;
 const leaseEndMsMax = 20_000;
 const leaseLateMsMin = 15_000;
 /** From a cluster that is whole to the end of a lease whose time is over: elections, overload. */
-const leaseEndMsMax = 5_000;
+const leaseSlackMs = 5_000;
 /** Below these a run proves nothing: answers per second asked for, and one of each kind. */
 const answersPerSecondMin = 10;
 const kindsDue = ["append", "grant", "renewal", "lease end", "watch response", "compaction"];
@@ -148,7 +148,7 @@ class Run {
     this.#found.push(...this.#weaknesses());
     // Every leader that comes starts the time of short leases anew, as in etcd: L2 counts from when
     // all members were whole again.
-    const leaseLateMsMax = Math.max(leaseLateMsMin, wholeMs + leaseEndMsMax);
+    const leaseLateMsMax = Math.max(leaseLateMsMin, wholeMs + leaseSlackMs);
     if (finalRevision > 0) {
       this.#found.push(...(await checkContent(this.#arena, this.workload)));
       this.#found.push(...checkHistory(this.workload, { finalRevision, leaseLateMsMax }));
