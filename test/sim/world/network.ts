@@ -25,6 +25,9 @@ import { channelAppend, channelBulk, channelOther, type Endpoint, type Link } fr
 import { sendSnapshot } from "./snapshot-transfer.ts";
 import type { Trace } from "./trace.ts";
 
+/** After the network healed, nothing from before arrives later than this. */
+const lateMsMax = 1000;
+
 export interface NetworkParts {
   readonly scheduler: Scheduler;
   readonly random: Random;
@@ -57,6 +60,8 @@ export class Network {
   /** No loss, no duplicates, no reordering any more. */
   isCalm = false;
 
+  #healedAt = -Infinity;
+
   constructor(parts: NetworkParts) {
     this.parts = parts;
     this.#random = parts.random;
@@ -85,7 +90,9 @@ export class Network {
     link.isCut = isCut;
   }
 
+  /** Links are quick again; what is late by then was on connections that ended. */
   healAll(): void {
+    this.#healedAt = this.parts.scheduler.now;
     for (const link of [...this.#links.values()].flatMap((links) => [...links.values()])) {
       if (link.isCut) link.since = this.parts.scheduler.now;
       link.isCut = false;
@@ -162,7 +169,10 @@ export class Network {
 
   #deliver(from: Endpoint, to: RaftId, bytes: Uint8Array, at: number): void {
     const { scheduler, world, trace } = this.parts;
+    const sentAt = scheduler.now;
     scheduler.after(at - scheduler.now, world, () => {
+      const wasBroken = sentAt < this.#healedAt && scheduler.now > this.#healedAt + lateMsMax;
+      if (wasBroken) return;
       const endpoint = this.endpoint(to);
       if (endpoint === null || this.link(from.id, to).isCut) {
         this.#lose(from, to);
