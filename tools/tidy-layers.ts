@@ -32,7 +32,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   [server("wal")]: [base, raft],
   [server("mvcc")]: rows,
   [server("lease")]: [...rows, contract],
-  [server("member")]: [...rows, "src/server/config/urls.ts", "src/server/peer/peer-port.ts"],
+  [server("member")]: [
+    ...rows,
+    "src/server/config/urls.ts",
+    "src/server/peer/peer-port.ts",
+    "src/server/peer/plain-reply.ts",
+  ],
   [server("metrics")]: [base, server("backend")],
   // What a snapshot says about itself: types of raft, rows as the state reads them.
   [server("snapshot")]: [

@@ -13,7 +13,7 @@ import { ApplyTimes } from "./apply/apply-times.ts";
 import { Quota } from "./apply/quota.ts";
 import type { Backend } from "./backend/backend.ts";
 import { bootstrapChanges, refuseLearners } from "./bootstrap.ts";
-import type { ServerConfig } from "./config/config.ts";
+import { electionTicksOf, type ServerConfig } from "./config/config.ts";
 import { createHashPeerService } from "./hash-peer-service.ts";
 import { forceNewCluster, type ForcedLog } from "./force-new-cluster.ts";
 import { ClusterLink } from "./cluster-link.ts";
@@ -122,7 +122,7 @@ export class ServerCore {
         memberId: ids.localId,
         tickMs: config.heartbeatIntervalMs,
         electionTimeoutMs: config.electionTimeoutMs,
-        electionTicks: Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs),
+        electionTicks: electionTicksOf(config),
         applied: state.applied,
         confState: state.confState,
         bootstrap: () => bootstrapChanges(parts.newMembers()),
@@ -222,7 +222,7 @@ export class ServerCore {
     advanceElection({
       ...{ clock, log, tickMs, localId: this.state.cluster.localId },
       memberCount: this.state.cluster.members().length,
-      electionTicks: Math.floor(config.electionTimeoutMs / tickMs),
+      electionTicks: electionTicksOf(config),
       isWanted: config.initialElectionTickAdvance,
       activePeers: () => this.link.activeMembers() - 1,
       advance: (ticks) => {

@@ -3,7 +3,8 @@
 import { utf8 } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import type { KvStore } from "./mvcc/store.ts";
-import type { PeerReply, PeerService } from "./peer/peer-port.ts";
+import type { PeerService } from "./peer/peer-port.ts";
+import { plainReply } from "./peer/plain-reply.ts";
 
 export interface HashPeerParts {
   readonly store: Pick<KvStore, "hashKv" | "currentRevision">;
@@ -18,14 +19,14 @@ export function createHashPeerService({ store, log }: HashPeerParts): PeerServic
       const revision = decodeRevision(body);
       if (revision === null) {
         log.warn("failed to unmarshal request", { error: "no JSON object with a revision" });
-        done(plain("error unmarshalling request"));
+        done(plainReply(400, "error unmarshalling request"));
         return;
       }
       store.hashKv(revision, (outcome) => {
         if ("code" in outcome) {
           const reason = outcome.message.replace("etcdserver: mvcc:", "mvcc:");
           log.warn("failed to get hashKV", { "requested-revision": revision, error: reason });
-          done(plain(reason));
+          done(plainReply(400, reason));
           return;
         }
         done({
@@ -56,8 +57,4 @@ function decodeRevision(body: Uint8Array): number | null {
   } catch {
     return null;
   }
-}
-
-function plain(text: string): PeerReply {
-  return { status: 400, contentType: "text/plain; charset=utf-8", body: utf8(`${text}\n`) };
 }

@@ -1,6 +1,5 @@
 /** What members ask the leader about leases (http.md 6). */
 
-import { utf8 } from "../base/bytes.ts";
 import { HeaderCodec } from "../codec/header.ts";
 import {
   decodeLeaseId,
@@ -12,6 +11,7 @@ import {
 import { Writer } from "../codec/writer.ts";
 import { leasePaths, type LeaseRouter } from "./cluster-leases.ts";
 import type { PeerReply, PeerService } from "./peer/peer-port.ts";
+import { plainReply } from "./peer/plain-reply.ts";
 
 export interface LeasePeerParts {
   readonly leases: Pick<LeaseRouter, "renewHere" | "timeToLiveHere">;
@@ -35,7 +35,7 @@ export function createLeasePeerServices(parts: LeasePeerParts): PeerService[] {
           return;
         }
         leases.renewHere(id, (error, ttl) => {
-          if (error !== null) done(plain(400, error.message));
+          if (error !== null) done(plainReply(400, error.message));
           else if (ttl === 0) done(notFound);
           else {
             const out = new Writer(64);
@@ -60,7 +60,7 @@ export function createLeasePeerServices(parts: LeasePeerParts): PeerService[] {
         }
         const { id, keys } = request;
         leases.timeToLiveHere(id, keys, (error, answer) => {
-          if (error !== null) done(plain(400, error.message));
+          if (error !== null) done(plainReply(400, error.message));
           else if (!parts.exists(id)) done(notFound);
           else {
             const inner = new Writer(64);
@@ -84,13 +84,9 @@ function decoded<T>(decode: () => T | null): T | null {
   }
 }
 
-function plain(status: number, text: string): PeerReply {
-  return { status, contentType: "text/plain; charset=utf-8", body: utf8(`${text}\n`) };
-}
-
 function protobuf(body: Uint8Array): PeerReply {
   return { status: 200, contentType: "application/protobuf", body };
 }
 
-const unreadable = plain(400, "error unmarshalling request");
-const notFound = plain(404, "lease not found");
+const unreadable = plainReply(400, "error unmarshalling request");
+const notFound = plainReply(404, "lease not found");

@@ -12,7 +12,7 @@ import type { ConfState } from "../raft/types.ts";
 import { AlarmStore } from "./apply/alarm.ts";
 import { BackendWriter } from "./backend/batcher.ts";
 import type { Backend } from "./backend/backend.ts";
-import type { ServerConfig } from "./config/config.ts";
+import { electionTicksOf, type ServerConfig } from "./config/config.ts";
 import { Lessor, minLeaseTtlSeconds } from "./lease/lessor.ts";
 import { Cluster } from "./member/cluster.ts";
 import type { ImageFile } from "./mvcc/image-blocks.ts";
@@ -70,7 +70,7 @@ export function loadState(parts: StateParts): State {
     batchIntervalMs: config.backendBatchIntervalMs,
   };
   const writer = new BackendWriter({ backend, clock, turn, fail: parts.fail, limits });
-  const electionTicks = Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
+  const electionTicks = electionTicksOf(config);
   const lessor = new Lessor({
     clock,
     turn,

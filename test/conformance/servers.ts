@@ -74,7 +74,7 @@ export async function freePort(): Promise<number> {
   }
 }
 
-async function healthy(endpoint: string): Promise<boolean> {
+export async function isHealthy(endpoint: string): Promise<boolean> {
   try {
     const response = await fetch(`http://${endpoint}/health`, {
       signal: AbortSignal.timeout(2_000),
@@ -135,7 +135,7 @@ class RunningServer implements Server {
     closeSync(log);
     child.on("error", () => undefined); // shows as an exit below
     this.#child = child;
-    while (!(await healthy(this.endpoint))) {
+    while (!(await isHealthy(this.endpoint))) {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) {
         throw new Error(`${this.label} ended while starting:\n${this.log().slice(-4_000)}`);
       }

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { freePort, quorateProgram } from "../conformance/servers.ts";
+import { freePort, isHealthy, quorateProgram } from "../conformance/servers.ts";
 
 const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 20_000;
@@ -260,16 +260,5 @@ async function ownPort(): Promise<number> {
     if (given.has(port)) continue;
     given.add(port);
     return port;
-  }
-}
-
-async function isHealthy(endpoint: string): Promise<boolean> {
-  try {
-    const response = await fetch(`http://${endpoint}/health`, {
-      signal: AbortSignal.timeout(2_000),
-    });
-    return response.ok && (await response.text()).includes(`"true"`);
-  } catch {
-    return false; // not listening yet
   }
 }

@@ -3,9 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 
-import { fromBinaryString, toBinaryString } from "../../src/base/bytes.ts";
-import { Event_EventType } from "../../src/gen/kv_pb.js";
-import type { WatchResponse } from "../../src/gen/rpc_pb.js";
+import { fromBinaryString } from "../../src/base/bytes.ts";
 import {
   WatchCreateRequest_FilterType,
   WatchRequestSchema,
@@ -14,6 +12,7 @@ import {
 import type { SeenResponse, Truth, WatchRecord } from "../model/watch-rules.ts";
 import { checkWatch } from "../model/watch-rules.ts";
 import type { TestClient } from "./client.ts";
+import { seenOf } from "../model/seen-response.ts";
 
 const settleMsMax = 20_000;
 
@@ -90,22 +89,4 @@ export class Watches {
     const message = create(WatchRequestSchema, { requestUnion: requestUnion! });
     this.#stream.write(Buffer.from(toBinary(WatchRequestSchema, message)));
   }
-}
-
-function seenOf(response: WatchResponse): SeenResponse {
-  const revision = Number(response.header?.revision ?? 0n);
-  if (response.compactRevision !== 0n) {
-    return { kind: "compacted", compactRevision: Number(response.compactRevision) };
-  }
-  if (response.canceled) return { kind: "canceled", revision };
-  if (response.created) return { kind: "created", revision };
-  if (response.events.length === 0) return { kind: "progress", revision };
-  const events = response.events.map(({ type, kv, prevKv }) => ({
-    revision: Number(kv!.modRevision),
-    key: toBinaryString(kv!.key),
-    isDelete: type === Event_EventType.DELETE,
-    value: toBinaryString(kv!.value),
-    prev: prevKv === undefined ? undefined : toBinaryString(prevKv.value),
-  }));
-  return { kind: "events", revision, events, fragment: response.fragment };
 }

@@ -262,3 +262,10 @@ function buildUrls(values: FlagValues, name: string): UrlSettings {
     initialCluster,
   };
 }
+
+/** The election timeout in ticks of the heartbeat interval, rounded down as in etcd. */
+export function electionTicksOf(
+  config: Pick<ServerConfig, "electionTimeoutMs" | "heartbeatIntervalMs">,
+): number {
+  return Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
+}

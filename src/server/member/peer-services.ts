@@ -10,6 +10,7 @@ import { encodeMembers, type Member } from "./member.ts";
 import { errIdNotFound, errNotLearner, MembershipError } from "./member-error.ts";
 import type { Membership } from "./membership.ts";
 import { promotePath } from "./promote-forward.ts";
+import { plainReply } from "../peer/plain-reply.ts";
 
 export interface PeerServiceParts {
   readonly cluster: Cluster;
@@ -37,7 +38,7 @@ export function createMemberServices({
         const text = path.slice(promotePath.length);
         const id = parseId(text);
         if (id === null) {
-          done(plain(404, `member ${text} not found in cluster`));
+          done(plainReply(404, `member ${text} not found in cluster`));
           return;
         }
         membership.promote(id, (error, members) => {
@@ -77,13 +78,9 @@ function membersReply(members: readonly Member[]): PeerReply {
   return { ...json, body: utf8(`${encodeMembers(members)}\n`) };
 }
 
-function plain(status: number, text: string): PeerReply {
-  return { status, contentType: "text/plain; charset=utf-8", body: utf8(`${text}\n`) };
-}
-
 function refusal(error: EtcdError, reason: string): PeerReply {
-  if (error === errIdNotFound) return plain(404, reason);
-  if (error === errNotLearner || error === errLearnerNotReady) return plain(412, reason);
+  if (error === errIdNotFound) return plainReply(404, reason);
+  if (error === errNotLearner || error === errLearnerNotReady) return plainReply(412, reason);
   const body = utf8('{"message":"Internal Server Error"}');
   return { status: 500, contentType: "application/json", body };
 }

@@ -2,12 +2,13 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { fromBinaryString, toBinaryString } from "../../../src/base/bytes.ts";
+import { fromBinaryString } from "../../../src/base/bytes.ts";
 import { Event_EventType } from "../../../src/gen/kv_pb.js";
 import * as rpc from "../../../src/gen/rpc_pb.js";
 import type { SeenResponse, WatchRecord } from "../../model/watch-rules.ts";
 import { kvOf } from "../../sim/world/codec.ts";
 import { count, type Client } from "./workload.ts";
+import { seenOf } from "../../model/seen-response.ts";
 
 const watchPath = "/etcdserverpb.Watch/Watch";
 const silenceMsMax = 2_500;
@@ -191,21 +192,3 @@ function encode(init: Parameters<typeof create<typeof rpc.WatchRequestSchema>>[1
 }
 
 const progressRequest = encode({ requestUnion: { case: "progressRequest", value: {} } });
-
-function seenOf(response: rpc.WatchResponse): SeenResponse {
-  const revision = Number(response.header?.revision ?? 0n);
-  if (response.compactRevision !== 0n) {
-    return { kind: "compacted", compactRevision: Number(response.compactRevision) };
-  }
-  if (response.canceled) return { kind: "canceled", revision };
-  if (response.created) return { kind: "created", revision };
-  if (response.events.length === 0) return { kind: "progress", revision };
-  const events = response.events.map(({ type, kv, prevKv }) => ({
-    revision: Number(kv?.modRevision ?? 0n),
-    key: toBinaryString(kv?.key ?? new Uint8Array(0)),
-    isDelete: type === Event_EventType.DELETE,
-    value: toBinaryString(kv?.value ?? new Uint8Array(0)),
-    prev: prevKv === undefined ? undefined : toBinaryString(prevKv.value),
-  }));
-  return { kind: "events", revision, events, fragment: response.fragment };
-}

@@ -1,12 +1,12 @@
 /** A client that watches, and goes on where it was when its stream breaks. */
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { fromBinaryString, toBinaryString } from "../../../src/base/bytes.ts";
-import { Event_EventType } from "../../../src/gen/kv_pb.js";
+import { fromBinaryString } from "../../../src/base/bytes.ts";
 import * as rpc from "../../../src/gen/rpc_pb.js";
 import type { SeenResponse, WatchRecord } from "../../model/watch-rules.ts";
 import type { ClientParts } from "./kv-client.ts";
 import { Rpc } from "./rpc.ts";
+import { seenOf } from "../../model/seen-response.ts";
 
 export class WatchClient {
   readonly #parts: ClientParts;
@@ -122,21 +122,3 @@ const progressRequest = toBinary(
   rpc.WatchRequestSchema,
   create(rpc.WatchRequestSchema, { requestUnion: { case: "progressRequest", value: {} } }),
 );
-
-function seenOf(response: rpc.WatchResponse): SeenResponse {
-  const revision = Number(response.header?.revision ?? 0n);
-  if (response.compactRevision !== 0n) {
-    return { kind: "compacted", compactRevision: Number(response.compactRevision) };
-  }
-  if (response.canceled) return { kind: "canceled", revision };
-  if (response.created) return { kind: "created", revision };
-  if (response.events.length === 0) return { kind: "progress", revision };
-  const events = response.events.map(({ type, kv, prevKv }) => ({
-    revision: Number(kv!.modRevision),
-    key: toBinaryString(kv!.key),
-    isDelete: type === Event_EventType.DELETE,
-    value: toBinaryString(kv!.value),
-    prev: prevKv === undefined ? undefined : toBinaryString(prevKv.value),
-  }));
-  return { kind: "events", revision, events, fragment: response.fragment };
-}
