@@ -54,7 +54,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   [server("rpc")]: [...node, ...state, http2, server("apply"), server("snapshot")],
   // The member's core and the composition root; only what `doors` names meets src/io.
   "src/server/": [base, bbolt, codec, http2, raft, "src/server/"],
-  "src/main.ts": ["src/base/", "src/server/", "src/io/"],
+  // The client stands by itself; the command lines stand on it, or on the files of a member.
+  "src/client/": [base, codec],
+  "src/cli/": [base],
+  "src/ctl/": [base, codec, "src/cli/", "src/client/", bbolt],
+  "src/utl/": [base, codec, "src/cli/", bbolt, raft, "src/server/", "src/io/"],
+  "src/main.ts": ["src/base/", "src/server/", "src/io/", "src/ctl/", "src/utl/"],
+  "examples/": ["src/"],
   "tools/": ["src/"],
   "bench/": ["src/", "test/", "tools/"],
   "test/": ["src/", "tools/", "bench/"],
@@ -71,6 +77,10 @@ const nodeAllowed = [
   ...doors,
   "src/server/client-port.ts",
   "src/server/rpc/",
+  "src/client/",
+  "src/cli/",
+  "src/ctl/",
+  "src/utl/",
   "src/server/peer/dialer",
   "src/server/peer/listener",
   "src/server/backend/lmdb",
@@ -78,6 +88,7 @@ const nodeAllowed = [
 
 /** Packages, each behind the files that know it. Nothing else of src imports one. */
 const packageUsers: Readonly<Record<string, string>> = {
+  "@grpc/grpc-js": "src/client/",
   lmdb: "src/server/backend/lmdb",
   pino: "src/io/node-log",
   yaml: "src/server/config/config-file",
