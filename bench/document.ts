@@ -9,6 +9,7 @@ import type { Gaps } from "./gaps.ts";
 import type { Large } from "./large.ts";
 import type { Compared } from "./load.ts";
 import type { Machine } from "./machine.ts";
+import type { Profile } from "./profile.ts";
 import type { Phase } from "./turns.ts";
 
 export interface Results {
@@ -19,6 +20,7 @@ export interface Results {
   readonly compared: readonly Compared[];
   readonly turns?:
     { readonly etcd: readonly Phase[]; readonly quorate: readonly Phase[] } | undefined;
+  readonly profiles?: readonly Profile[] | undefined;
   readonly gaps?: readonly Gaps[] | undefined;
   readonly catchUp?: { readonly etcd: CatchUp; readonly quorate: CatchUp } | undefined;
   readonly large?: { readonly etcd: Large; readonly quorate: Large } | undefined;
@@ -130,6 +132,21 @@ function comparedTable(compared: readonly Compared[]): string {
 }
 
 /** @param notes what the figures alone do not say: bench/notes.md */
+function profileParts(profiles: readonly Profile[]): string[] {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const rows = profiles.map(({ name, idleShare, top }) => [
+    name,
+    percent(idleShare),
+    top.map((one) => `\`${one.name}\` ${percent(one.share)}`).join(", "),
+  ]);
+  return [
+    "## Where the main thread spends its time",
+    "V8's sampling profiler on Quorate's main thread under one load: idle as a part of all the time, " +
+      "then functions by their own part of the rest.",
+    table(["load", "idle", "functions"], rows),
+  ];
+}
+
 export function renderDocument(results: Results, notes: string): string {
   const { machine, floor, compared, large, turns } = results;
   const goalRows = goals.map((goal) => goalRow(goal, compared)).filter((row) => row !== undefined);
@@ -166,6 +183,7 @@ export function renderDocument(results: Results, notes: string): string {
       : [`## ${large.quorate.keys.toLocaleString("en-US")} keys`, largeTable(large)]),
     ...(turns === undefined ? [] : ["## Turns of the event loop", turnsText(), turnsTable(turns)]),
     ...clusterParts(results),
+    ...(results.profiles === undefined ? [] : profileParts(results.profiles)),
     notes.trimEnd(),
   ];
   return `${parts.join("\n\n")}\n`;
@@ -180,6 +198,7 @@ export function mergeResults(stored: Results, now: Results): Results {
     compared: [...kept, ...now.compared],
     large: now.large ?? stored.large,
     turns: now.turns ?? stored.turns,
+    profiles: now.profiles ?? stored.profiles,
     gaps: now.gaps ?? stored.gaps,
     catchUp: now.catchUp ?? stored.catchUp,
   };

@@ -2,8 +2,8 @@
 //
 //   --rounds N --seconds S     interleaved rounds of each cell and the length of one
 //   --keys N                   keys of the memory and restart measurement
-//   --only PART,...            cells, h2load, large, turns, cluster (= cluster-loads, gaps,
-//                              catch-up); with fewer than all nothing is written, unless
+//   --only PART,...            cells, h2load, large, turns, profiles, cluster (= cluster-loads,
+//                              gaps, catch-up); with fewer than all nothing is written, unless
 //   --write                    the parts that ran take the place of those in bench/baseline.json
 //   --changes N                changes of leader of each kind in a cluster of three
 //   --catch-up-keys N          keys of 1,900 bytes of the member that catches up by snapshot
@@ -33,12 +33,12 @@ import { measureLarge, type Large } from "./large.ts";
 import { benchLimits } from "./limits.ts";
 import { hasH2load, runH2load, runLoad, type Compared, type Measured } from "./load.ts";
 import { machine } from "./machine.ts";
-import { profile } from "./profile.ts";
+import { profile, type Profile } from "./profile.ts";
 import { compared } from "./statistics.ts";
 import { measureTurns, type Phase } from "./turns.ts";
 
 const clusterParts = ["cluster-loads", "gaps", "catch-up"];
-const allParts = ["cells", "h2load", "large", "turns", ...clusterParts];
+const allParts = ["cells", "h2load", "large", "turns", "profiles", ...clusterParts];
 
 const { values: options } = parseArgs({
   options: {
@@ -173,6 +173,23 @@ function oneCell(op: string): Cell {
   return { op, conns: conns ?? 1, clients: clients ?? 1, unit: "call" };
 }
 
+/** The loads whose goals are missed, or nearly so. */
+const profiledCells: readonly Cell[] = [
+  { op: "watch", conns: 10, clients: 4, unit: "event" },
+  { op: "txn", conns: 100, clients: 1000, unit: "call" },
+  { op: "get", conns: 1, clients: 1, unit: "call" },
+];
+
+async function measureProfiles(programs: Programs): Promise<Profile[]> {
+  const profiles: Profile[] = [];
+  for (const cell of profiledCells) {
+    const load = { loadgen: programs.loadgen, seconds: benchLimits.profileSeconds };
+    const one = await profile(options.program, cell, load);
+    if (one !== undefined) profiles.push(one);
+  }
+  return profiles;
+}
+
 async function main(): Promise<void> {
   const programs = await buildPrograms();
   if (options.profile !== undefined) {
@@ -223,6 +240,7 @@ async function measure(programs: Programs, parts: readonly string[]): Promise<Re
       ]);
   const large = parts.includes("large") ? await measureBothLarge(programs) : undefined;
   const turns = parts.includes("turns") ? await measureBothTurns(programs) : undefined;
+  const profiles = parts.includes("profiles") ? await measureProfiles(programs) : undefined;
   const quorate = options.self ? programs.etcd : options.program;
   const bench = { programs, quorate, rounds, seconds };
   const three = parts.includes("cluster-loads") ? await measureClusterLoads(bench) : [];
@@ -231,7 +249,7 @@ async function measure(programs: Programs, parts: readonly string[]): Promise<Re
     : undefined;
   const catchUp = parts.includes("catch-up") ? await measureBothCatchUps(bench) : undefined;
   const results = { machine: machine(), rounds, seconds, floor, compared: [...one, ...three] };
-  return { ...results, large, turns, gaps, catchUp };
+  return { ...results, large, turns, profiles, gaps, catchUp };
 }
 
 /** One cluster at a time, as with the memory of one member. */
