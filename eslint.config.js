@@ -69,7 +69,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["src/{base,codec,http2,raft,bbolt,server}/**/*.ts"],
+    files: ["src/{base,cli,codec,http2,raft,bbolt,server}/**/*.ts"],
     ignores: [
       "**/*.test.ts",
       // The composition root and the sockets are where the core meets the process.
