@@ -201,6 +201,8 @@ export const errDeadlineExceeded = make(
   grpcCode.deadlineExceeded,
   "etcdserver: context deadline exceeded",
 );
+/** What a request gets whose time was over before there was a leader to propose to: gRPC's text. */
+export const errContextDeadline = make(grpcCode.deadlineExceeded, "context deadline exceeded");
 export const errLeaderTransferTimeout = make(
   grpcCode.unknown,
   "etcdserver: request timed out, leader transfer took too long",

@@ -233,6 +233,10 @@ export class RawNode {
   get leader(): RaftId {
     return this.#core.leader;
   }
+  /** Whom the leader hands over to, while it does and takes no proposals; else 0n. */
+  get transferee(): RaftId {
+    return this.#raft.transferee;
+  }
   get role(): RoleName {
     return this.#core.role;
   }

@@ -127,6 +127,19 @@ export class ClusterLink implements PeerEvents, ClusterStatus {
     return id === this.#parts.cluster.localId ? 0 : this.transport.activeSince(id);
   }
 
+  /** The leader, or a majority when this member leads, was connected all the time since then. */
+  isConnectedSince(sinceMs: number): boolean {
+    const { cluster, node } = this.#parts;
+    const isConnected = (id: RaftId): boolean => {
+      if (id === cluster.localId) return true;
+      const since = this.activeSince(id);
+      return since !== null && since < sinceMs;
+    };
+    if (!node.isLeader) return node.leader === 0n || isConnected(node.leader);
+    const members = cluster.members();
+    return 2 * members.filter(({ id }) => isConnected(id)).length > members.length;
+  }
+
   /** Members connected now, this one too. */
   activeMembers(): number {
     const { cluster } = this.#parts;

@@ -131,6 +131,10 @@ export class ServerCore {
         apply: (entry) => target.core!.apply(entry),
         applyConfChange: (entry) => target.core!.applyConfChange(entry),
         leaderChanged: (leadership) => target.core!.leaderChanged(leadership),
+        takesProposals: () => {
+          target.core!.proposer.resume();
+        },
+        isConnectedSince: (sinceMs) => target.core!.link.isConnectedSince(sinceMs),
         send: (messages) => target.core!.link.send(messages),
         preVote: config.preVote,
         storageLimits: { ...memoryStorageDefaults, catchUpEntries: config.snapshotCatchupEntries },

@@ -1,14 +1,15 @@
 import { assert } from "../base/assert.ts";
 import { errNoLeader, errRequestTooManyRequests, errStopped } from "../base/etcd-errors.ts";
 import type { EtcdError } from "../base/etcd-errors.ts";
-import type { Logger } from "../base/log.ts";
-import type { Clock, Timer, Turn } from "../base/ports.ts";
-import type { ConfChange, Message } from "../raft/message.ts";
+import type { Timer } from "../base/ports.ts";
+import { MessageType, type ConfChange, type Message } from "../raft/message.ts";
 import type { ProposeResult, RawNode, Ready } from "../raft/raw-node.ts";
 import type { MemoryStorage } from "../raft/storage.ts";
 import { EntryType } from "../raft/types.ts";
 import type { ConfState, Entry, RaftId, SnapshotMetadata, SoftState } from "../raft/types.ts";
 import { ApplyQueue } from "./apply-queue.ts";
+import { ForwardedProposals } from "./forwarded-proposals.ts";
+import type { NodeOptions, NodeParts } from "./node-options.ts";
 import type { Proposals } from "./proposals.ts";
 import type { ReadGate } from "./read-gate.ts";
 import type { Wal } from "./wal/wal.ts";
@@ -21,6 +22,8 @@ import type { Wal } from "./wal/wal.ts";
 // N5  A snapshot is in the log before it is installed, and nothing is applied until it is.
 // N6  A leader whose own disk or event loop stood still for an election timeout steps down: what it
 //      believes about the cluster may be old.
+// N7  Raft gets no proposal while it would drop it for want of a leader: what clients ask for is
+//      held by the proposer (PP2), what other members forward is held here (FP1).
 
 const nodeLimits = {
   /** Committed entries that may wait to be applied before proposals are refused (as in etcd). */
@@ -33,39 +36,6 @@ const nodeLimits = {
   /** Applied entries between two trims of the in-memory log (as in etcd). */
   trimEntries: 100,
 } as const;
-
-export interface NodeParts {
-  readonly raft: RawNode;
-  readonly storage: MemoryStorage;
-  readonly wal: Wal;
-  readonly proposals: Proposals;
-  readonly gate: ReadGate;
-}
-
-export interface NodeOptions {
-  readonly clock: Clock;
-  readonly turn: Turn;
-  readonly log: Logger;
-  readonly tickMs: number;
-  readonly electionTimeoutMs: number;
-  /** Applying a few entries for longer than this is counted and logged. */
-  readonly slowApplyMs: number;
-  /** Applies a normal entry, an empty one too: each moves the consistent index. */
-  readonly apply: (entry: Entry) => void;
-  /** Applies a configuration entry: decodes it, calls applyConfChange, records the result. */
-  readonly applyConfChange: (entry: Entry) => void;
-  /** Everything up to here was applied; called after each run of entries. */
-  readonly appliedTo?: (index: number) => void;
-  readonly leaderChanged?: (state: SoftState, term: number) => void;
-  /** Sends to other members or drops, without blocking. */
-  readonly send?: (messages: readonly Message[]) => void;
-  /** Index of the oldest snapshot on its way to another member; Infinity if there is none. */
-  readonly oldestViewIndex?: () => number;
-  /** Puts the prepared state of this snapshot in the place of the present one. */
-  readonly installSnapshot?: (metadata: SnapshotMetadata, done: () => void) => void;
-  /** The member cannot go on and must end (N4). Called once. */
-  readonly fatal: (error: Error) => void;
-}
 
 /** A Ready whose sync is not complete. */
 interface Outstanding {
@@ -86,6 +56,7 @@ export class Node {
   readonly #wal: Wal;
   readonly #outstanding: Outstanding[] = [];
   readonly #queue: ApplyQueue;
+  readonly #forwarded = new ForwardedProposals();
   #trimmedAt: number;
   /** To be told if the snapshot given to raft leads to no install. */
   #passedOver: (() => void) | null = null;
@@ -124,6 +95,10 @@ export class Node {
   }
   get isLeader(): boolean {
     return this.#raft.role === "leader";
+  }
+  /** A leader is known, and it is not about to hand over; proposals are refused otherwise (N7). */
+  get takesProposals(): boolean {
+    return this.#raft.leader !== 0n && this.#raft.transferee === 0n;
   }
   /** How often applying a few entries took longer than `slowApplyMs`. */
   get slowApplies(): number {
@@ -168,6 +143,10 @@ export class Node {
   /** Takes in a message of another member, checked by the transport. */
   step(message: Message): void {
     if (this.#isStopped) return;
+    if (message.type === MessageType.propose && !this.takesProposals) {
+      this.#forwarded.hold(message, this.#options.clock.now()); // N7
+      return;
+    }
     this.#raft.step(message);
     this.#schedule();
   }
@@ -279,6 +258,7 @@ export class Node {
     this.#raft.tick();
     this.gate.tick(now, this.#requestRead);
     this.proposals.sweep(now);
+    if (!this.takesProposals) this.#forwarded.expire(now - this.#options.electionTimeoutMs);
     this.#schedule();
     if (!this.#isStopped) this.#timer = this.#options.clock.after(this.#options.tickMs, this.#tick);
   };
@@ -314,10 +294,19 @@ export class Node {
       isLate = this.#applySlice(deadline);
       this.#settle();
     }
+    if (!this.#isStopped && this.takesProposals) this.#proposeHeld();
     this.#isProcessing = false;
     if (isLate) this.#options.turn.next(this.#process);
     else if (this.#timer === null && this.appliedIndex >= this.#raft.commit) this.#startTicking();
   };
+
+  #proposeHeld(): void {
+    for (const message of this.#forwarded.take()) {
+      // From here now: who sent it may be who leads, and raft sends nothing back (FP1).
+      this.step({ ...message, from: this.#raft.status().id });
+    }
+    this.#options.takesProposals?.();
+  }
 
   #startTicking(): void {
     this.#tickedAt = this.#options.clock.now();
@@ -441,7 +430,7 @@ export class Node {
     if (state.leader === 0n) {
       this.gate.leaderLost();
     } else {
-      this.proposals.leaderElected(clock.now());
+      if (state.role === "leader") this.proposals.leaderElected(clock.now());
       this.gate.retry(this.#requestRead);
     }
     log.info("raft state changed", { role: state.role, leader: state.leader.toString(16), term });

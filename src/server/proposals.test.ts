@@ -85,3 +85,20 @@ test("after stop everyone gets the same error, latecomers too", () => {
   proposals.register(proposals.nextIdLow(), recorder(log, "b"));
   assert.deepEqual(log, ["a etcdserver: server stopped", "b etcdserver: server stopped"]);
 });
+
+test("a timeout is blamed on a connection that was not there all the time", () => {
+  const log: string[] = [];
+  const connectedAt = 1500;
+  const isConnectedSince = (since: number): boolean => connectedAt < since;
+  const proposals = new Proposals({ ...options, isConnectedSince });
+  proposals.register(proposals.nextIdLow(), recorder(log, "a"));
+  proposals.sweep(1000);
+  proposals.register(proposals.nextIdLow(), recorder(log, "b"));
+  proposals.sweep(2000);
+  proposals.sweep(8000);
+  proposals.sweep(9000);
+  assert.deepEqual(log, [
+    "a etcdserver: request timed out, possibly due to connection lost",
+    "b etcdserver: request timed out",
+  ]);
+});

@@ -1,5 +1,10 @@
 import { assert } from "../base/assert.ts";
-import { errStopped, errTimeout, errTimeoutDueToLeaderFail } from "../base/etcd-errors.ts";
+import {
+  errStopped,
+  errTimeout,
+  errTimeoutDueToConnectionLost,
+  errTimeoutDueToLeaderFail,
+} from "../base/etcd-errors.ts";
 import type { EtcdError } from "../base/etcd-errors.ts";
 import type { TxnRequest } from "../codec/messages.ts";
 import type { ApplyResult } from "./apply/applier.ts";
@@ -11,6 +16,8 @@ import type { ApplyResult } from "./apply/applier.ts";
 export interface Waiter {
   /** The proposed request as decoded here, from bytes that last: not to be decoded again. */
   readonly request?: TxnRequest;
+  /** Nobody is there any more: what was not proposed yet need not be. */
+  readonly isGone?: boolean;
   /** The proposal was committed and applied; `result` is what applying it gave. */
   applied(result: ApplyResult): void;
   /** Nothing is known about the proposal: it may still be applied. */
@@ -25,6 +32,8 @@ export interface ProposalsOptions {
   readonly timeoutMs: number;
   /** How far before an election a proposal must have started to be blamed on the lost leader. */
   readonly leaderFailWindowMs: number;
+  /** The leader, or for a leader a majority, was connected all the time since then. */
+  readonly isConnectedSince?: (sinceMs: number) => boolean;
 }
 
 const low48 = 2 ** 48;
@@ -100,6 +109,7 @@ export class Proposals {
     this.#waiters.delete(idLow);
   }
 
+  /** This member was elected. */
   leaderElected(nowMs: number): void {
     this.#electedAt = nowMs;
   }
@@ -116,9 +126,7 @@ export class Proposals {
     if (expired === 0) return;
     const startedAt = this.#marks[expired - 1]!.at;
     this.#marks = this.#marks.slice(expired);
-    const lostAt = this.#electedAt - this.#options.leaderFailWindowMs;
-    const isLeaderLost = startedAt > lostAt && startedAt < this.#electedAt;
-    const error = isLeaderLost ? errTimeoutDueToLeaderFail : errTimeout;
+    const error = this.#timeoutOf(startedAt);
     // Registered in the order of ids, so the oldest come first.
     for (const [idLow, waiter] of this.#waiters) {
       if (idLow > before) break;
@@ -126,6 +134,15 @@ export class Proposals {
       this.#waiters.delete(idLow);
       waiter.failed(error);
     }
+  }
+
+  /** What etcd says of a proposal that was made then and not applied in time. */
+  #timeoutOf(startedAt: number): EtcdError {
+    const { leaderFailWindowMs, isConnectedSince } = this.#options;
+    const lostAt = this.#electedAt - leaderFailWindowMs;
+    if (startedAt > lostAt && startedAt < this.#electedAt) return errTimeoutDueToLeaderFail;
+    if (isConnectedSince?.(startedAt) === false) return errTimeoutDueToConnectionLost;
+    return errTimeout;
   }
 
   /** Fails everyone, now and later. */

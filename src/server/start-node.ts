@@ -7,7 +7,8 @@ import { MemoryStorage, memoryStorageDefaults } from "../raft/storage.ts";
 import type { MemoryStorageLimits } from "../raft/storage.ts";
 import type { ConfState } from "../raft/types.ts";
 import type { ForcedLog } from "./force-new-cluster.ts";
-import { Node, type NodeOptions } from "./node.ts";
+import { Node } from "./node.ts";
+import type { NodeOptions } from "./node-options.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadGate } from "./read-gate.ts";
 import { requestTimeout } from "./request-timeout.ts";
@@ -36,6 +37,8 @@ export interface StartNodeOptions extends NodeOptions {
   readonly bootstrap: () => readonly { change: ConfChange; data: Uint8Array }[];
   /** --force-new-cluster: what the log gets behind its end before raft starts; may throw. */
   readonly force?: (opened: OpenedWal) => ForcedLog;
+  /** Whether what a proposal needs was reachable all the time since then (Clock.now()). */
+  readonly isConnectedSince?: (sinceMs: number) => boolean;
   /** Told how long each durable write of the WAL took, in milliseconds. */
   readonly observeWalWrite?: (durationMs: number) => void;
   readonly walSettings?: Partial<WalSettings> | undefined;
@@ -189,6 +192,9 @@ function build(
     wallMs: Math.floor(clock.wall()),
     timeoutMs,
     leaderFailWindowMs: 2 * electionTicks * tickMs,
+    ...(options.isConnectedSince === undefined
+      ? {}
+      : { isConnectedSince: options.isConnectedSince }),
   });
   const wanted = (): void => {
     node.wake();

@@ -66,6 +66,10 @@ export class WriteWaiter implements Waiter {
     this.answers = answers;
   }
 
+  get isGone(): boolean {
+    return this.call.done;
+  }
+
   applied(result: ApplyResult): void {
     this.answers.sendApplied(this.call, result);
   }

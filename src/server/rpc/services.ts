@@ -8,8 +8,8 @@ import type { ReadWaiter } from "../read-gate.ts";
 export interface Proposer {
   /**
    * Proposes an InternalRaftRequest: `field` is one of `requestField`, `body` the canonical bytes
-   * of that request (copied before return). Fails through the waiter: too large, too many requests,
-   * no leader, timeout, stopped.
+   * of that request (copied before return). Waits for a leader while none is known. Fails through
+   * the waiter: too large, too many requests, timeout, stopped.
    */
   propose(field: number, body: Uint8Array, waiter: Waiter): void;
 }

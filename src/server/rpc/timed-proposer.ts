@@ -32,6 +32,10 @@ class TimedWaiter implements Waiter {
     this.#startedAt = startedAt;
   }
 
+  get isGone(): boolean {
+    return this.#waiter.isGone === true;
+  }
+
   applied(result: ApplyResult): void {
     this.#times.endProposal(this.#field, this.#startedAt, result.error === null);
     this.#waiter.applied(result);
