@@ -5,32 +5,19 @@
  * Keys and values go in as bytes or strings (UTF-8) and come out as bytes. Ids (cluster, member,
  * lease) are bigint; revisions, versions, counts and terms are numbers below 2^53.
  */
+import type {
+  DeleteResult,
+  GetResult,
+  Header,
+  KeyValue,
+  OpResult,
+  PutResult,
+  TxnResult,
+} from "../codec/client/results.ts";
+
+export type { DeleteResult, GetResult, Header, KeyValue, OpResult, PutResult, TxnResult };
 
 export type Bytes = Uint8Array | string;
-
-export interface Header {
-  readonly clusterId: bigint;
-  readonly memberId: bigint;
-  readonly revision: number;
-  readonly raftTerm: number;
-}
-
-/** One key at one revision. */
-export interface KeyValue {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-  readonly createRevision: number;
-  readonly modRevision: number;
-  readonly version: number;
-  /** 0n: none. */
-  readonly lease: bigint;
-  /** The value as UTF-8 text. */
-  string(): string;
-  /** The value parsed as JSON. Throws SyntaxError as JSON.parse does. */
-  json(): unknown;
-  /** The key as UTF-8 text. */
-  keyString(): string;
-}
 
 /** For every call. */
 export interface CallOptions {
@@ -82,49 +69,27 @@ export interface DeleteOptions extends KeyRange, CallOptions {
   readonly prevKv?: boolean;
 }
 
-export interface GetResult {
-  readonly kind: "get";
-  readonly header: Header;
-  readonly kvs: readonly KeyValue[];
-  readonly more: boolean;
-  readonly count: number;
-}
-
-export interface PutResult {
-  readonly kind: "put";
-  readonly header: Header;
-  readonly prevKv: KeyValue | null;
-}
-
-export interface DeleteResult {
-  readonly kind: "delete";
-  readonly header: Header;
-  readonly deleted: number;
-  readonly prevKvs: readonly KeyValue[];
-}
-
-export interface TxnResult {
-  readonly kind: "txn";
-  readonly header: Header;
-  /** Whether the compares held, hence which branch ran. */
-  readonly succeeded: boolean;
-  /** One per operation of the branch, in order. */
-  readonly responses: readonly OpResult[];
-}
-
-export type OpResult = GetResult | PutResult | DeleteResult | TxnResult;
-
 /** An operation as a value: for `do`, for branches of transactions. Made by op.ts. */
-export type Op =
-  | { readonly kind: "get"; readonly key: Bytes; readonly options: GetOptions }
-  | {
-      readonly kind: "put";
-      readonly key: Bytes;
-      readonly value: Bytes;
-      readonly options: PutOptions;
-    }
-  | { readonly kind: "delete"; readonly key: Bytes; readonly options: DeleteOptions }
-  | TxnOp;
+export type Op = GetOp | PutOp | DeleteOp | TxnOp;
+
+export interface GetOp {
+  readonly kind: "get";
+  readonly key: Bytes;
+  readonly options: GetOptions;
+}
+
+export interface PutOp {
+  readonly kind: "put";
+  readonly key: Bytes;
+  readonly value: Bytes;
+  readonly options: PutOptions;
+}
+
+export interface DeleteOp {
+  readonly kind: "delete";
+  readonly key: Bytes;
+  readonly options: DeleteOptions;
+}
 
 export interface TxnOp {
   readonly kind: "txn";
@@ -146,20 +111,34 @@ export interface Compare {
 }
 
 /** The result type of an operation, so that transactions are typed by what they hold. */
-export type ResultOf<T extends Op> = T extends { kind: "get" }
+export type ResultOf<T extends Op> = T extends GetOp
   ? GetResult
-  : T extends { kind: "put" }
+  : T extends PutOp
     ? PutResult
-    : T extends { kind: "delete" }
+    : T extends DeleteOp
       ? DeleteResult
       : TxnResult;
 
-/** `kv.txn().if(...).then(...).else(...).commit()`; each part at most once, in this order. */
-export interface TxnBuilder {
-  if(...compares: readonly Compare[]): TxnBuilder;
-  then(...ops: readonly Op[]): TxnBuilder;
-  else(...ops: readonly Op[]): TxnBuilder;
-  commit(options?: CallOptions): Promise<TxnResult>;
+/** The results of a branch, one per operation; of a list of unknown length, a list. */
+export type ResultsOf<T extends readonly Op[]> = { readonly [I in keyof T]: ResultOf<T[I]> };
+
+/** A transaction's result, typed by its branches: test `succeeded` first. */
+export type BranchResult<Then extends readonly Op[], Else extends readonly Op[]> =
+  | (TxnResult & { readonly succeeded: true; readonly responses: ResultsOf<Then> })
+  | (TxnResult & { readonly succeeded: false; readonly responses: ResultsOf<Else> });
+
+/**
+ * `kv.txn().if(...).then(...).else(...).commit()`; each part at most once, in this order. Nothing
+ * is sent before `commit`. A builder is no promise in spite of its `then`: do not await it.
+ */
+export interface TxnBuilder<
+  Then extends readonly Op[] = readonly [],
+  Else extends readonly Op[] = readonly [],
+> {
+  if(...compares: readonly Compare[]): TxnBuilder<Then, Else>;
+  then<T extends readonly Op[]>(...ops: T): TxnBuilder<T, Else>;
+  else<E extends readonly Op[]>(...ops: E): TxnBuilder<Then, E>;
+  commit(options?: CallOptions): Promise<BranchResult<Then, Else>>;
 }
 
 export interface Kv {

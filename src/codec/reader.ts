@@ -175,6 +175,14 @@ export class Reader {
     return new Uint8Array(buf.buffer, buf.byteOffset + start, length); // cheaper than subarray
   }
 
+  /** Offset in {@link buf} of a field's bytes, which end at {@link pos}: saves the view. */
+  span(): number {
+    const length = this.#readLength();
+    const start = this.pos;
+    this.pos += length;
+    return start;
+  }
+
   string(): string {
     const bytes = this.bytes();
     try {
