@@ -19,8 +19,8 @@ import {
 export interface PageSource {
   readonly sizeBytes: number;
   /**
-   * Exactly `length` bytes from `at`, within the file. Valid until the next read. May throw what
-   * the system says.
+   * Exactly `length` bytes from `at`, within the file; they never change. May throw what the system
+   * says.
    */
   read(at: number, length: number): Uint8Array;
 }
@@ -113,7 +113,7 @@ export interface Page {
 /** Pages up to this size are read at once, larger ones row by row. */
 const wholeBytesMax = 1 << 18;
 
-/** Reads a page of the file. Its arrays stay valid: they are copies. Throws {@link BoltError}. */
+/** Reads a page of the file. Its arrays are the source's. Throws {@link BoltError}. */
 export function readPage(source: PageSource, meta: Meta, id: number): Page {
   if (!(id >= metaPages && id < meta.highWater)) throw new BoltError(`page ${id} is out of bounds`);
   const start = id * meta.pageBytes;
@@ -130,13 +130,13 @@ export function readPage(source: PageSource, meta: Meta, id: number): Page {
   const isLeaf = flags === flagLeaf;
   const shape = { id, isLeaf, count, length };
   if (length <= wholeBytesMax) {
-    const bytes = source.read(start, length).slice();
+    const bytes = source.read(start, length);
     return new ElementPage(shape, bytes, (at, n) => bytes.subarray(at, at + n));
   }
   const headBytes = pageHeadBytes + count * elementBytes;
   if (headBytes > length) throw new BoltError(`page ${id} has more elements than room`);
-  const bytes = source.read(start, headBytes).slice();
-  return new ElementPage(shape, bytes, (at, n) => source.read(start + at, n).slice());
+  const bytes = source.read(start, headBytes);
+  return new ElementPage(shape, bytes, (at, n) => source.read(start + at, n));
 }
 
 /** The leaf inside the value of a small bucket. */

@@ -13,7 +13,7 @@ export interface BoltBucket {
   readonly inline: Uint8Array | null;
 }
 
-/** Called with copies that may be kept; false ends the walk. */
+/** Called with arrays of the source; false ends the walk. */
 export type VisitRow = (key: Uint8Array, value: Uint8Array) => boolean;
 
 /**

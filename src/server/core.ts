@@ -286,10 +286,11 @@ export class ServerCore {
     const { state, link } = this;
     const members = state.cluster.members();
     installState(state, this.#parts.preparedPath, () => {
+      if (this.#isClosing) return;
       link.exchange.installed();
       link.reload(members);
-      this.life.installed();
       done();
+      this.life.installed(); // proposes, which is refused as long as much seems to be unapplied
     });
   }
 

@@ -107,3 +107,27 @@ test("a version that comes with a snapshot counts like one that comes with the l
   publisher.installed();
   assert.equal(world.done, 1);
 });
+
+test("a snapshot may hold the entry that is waited for, so it is proposed again at once", () => {
+  const { world, publisher } = start("3.7.0");
+  publisher.leaderKnown();
+  publisher.installed();
+  assert.equal(world.proposed.length, 2);
+  world.waiting[0]!.failed(errTimeout); // the first one is not tried again
+  assert.deepEqual(world.pauses, []);
+  world.waiting[1]!.applied(result);
+  assert.equal(world.done, 1);
+  publisher.installed();
+  assert.equal(world.proposed.length, 2);
+});
+
+test("a pause before the next attempt ends with a snapshot", () => {
+  const { world, publisher } = start("3.7.0");
+  publisher.leaderKnown();
+  world.waiting[0]!.failed(errNoLeader);
+  publisher.installed();
+  world.pauses.shift()!();
+  assert.equal(world.proposed.length, 2);
+  world.waiting[1]!.applied(result);
+  assert.equal(world.done, 1);
+});

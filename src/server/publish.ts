@@ -25,12 +25,17 @@ const retryMs = 500;
 /**
  * Publishes name and client URLs once a leader is known, whoever that is. What fails is tried again
  * until it succeeds or the member stops.
+ *
+ * PB1  The newest proposal counts: after it nothing is done about those before, unless one of them
+ *      is applied.
  */
 export class Publisher {
   readonly #parts: PublishParts;
   #isStarted = false;
   #isPublished = false;
   #isDone = false;
+  /** Proposals so far (PB1). */
+  #proposals = 0;
 
   constructor(parts: PublishParts) {
     this.#parts = parts;
@@ -51,8 +56,13 @@ export class Publisher {
     this.#propose();
   }
 
-  /** A snapshot was installed: it may hold the version that the cluster has agreed on. */
+  /**
+   * A snapshot was installed: it may hold the version that the cluster has agreed on, and the entry
+   * that this member waits for, which is not applied here then. So it proposes again at once,
+   * instead of after the timeout of several seconds.
+   */
   installed(): void {
+    if (this.#isStarted && !this.#isPublished) this.#propose();
     this.#finish();
   }
 
@@ -60,8 +70,10 @@ export class Publisher {
     const { proposer, cluster, name, clientUrls, log, clock } = this.#parts;
     const attributes = { memberId: cluster.localId, name, clientUrls };
     const body = encodeClusterMemberAttrSet(attributes);
+    const proposal = ++this.#proposals;
     proposer.propose(requestField.clusterMemberAttrSet, body, {
       applied: () => {
+        if (this.#isPublished) return;
         log.info("published local member to cluster through raft", {
           "local-member-id": cluster.localId.toString(16),
           "local-member-attributes": `{Name:${name} ClientURLs:[${clientUrls.join(" ")}]}`,
@@ -71,15 +83,20 @@ export class Publisher {
         this.#finish();
       },
       failed: (error: EtcdError) => {
-        if (error === errStopped) return;
+        if (error === errStopped || !this.#isPending(proposal)) return;
         log.warn("failed to publish local member to cluster through raft", {
           error: error.message,
         });
         clock.after(retryMs, () => {
-          this.#propose();
+          if (this.#isPending(proposal)) this.#propose();
         });
       },
     });
+  }
+
+  /** PB1 */
+  #isPending(proposal: number): boolean {
+    return proposal === this.#proposals && !this.#isPublished;
   }
 
   #finish(): void {

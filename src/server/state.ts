@@ -3,6 +3,7 @@
 // ST2  An installed snapshot replaces all of it in one turn; watchers stay and go on from where
 //      they were.
 
+import { must } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import type { Checksum, Clock, Random, Turn } from "../base/ports.ts";
@@ -18,6 +19,7 @@ import { Cluster } from "./member/cluster.ts";
 import type { ImageFile } from "./mvcc/image-blocks.ts";
 import { IndexImage } from "./mvcc/index-image.ts";
 import { storeLimits } from "./mvcc/limits.ts";
+import type { ContentReader } from "./mvcc/restore.ts";
 import { KvStore } from "./mvcc/store.ts";
 import { WatchableStore } from "./mvcc/watchable-store.ts";
 
@@ -119,26 +121,38 @@ export interface Reloaded {
 
 /**
  * Puts the prepared environment at `path` in the place of the backend and reads everything from it
- * (ST2). Nothing may be applied until `done`; reads go on. A failure ends the process.
+ * (ST2): the keys over several turns, while reads see the former state, and then everything in one.
+ * Nothing may be applied until `done`. A failure ends the process.
  */
 export function installState(
   state: State,
   path: string,
   done: (installed: Reloaded) => void,
 ): void {
-  state.writer.replace(path, () => {
-    done(reloadState(state));
+  const { writer, store } = state;
+  let content: ContentReader | null = null;
+  writer.replace(path, {
+    load: (view, loaded) => {
+      const isWanted = (): boolean => !writer.isClosed;
+      store.readContent(view, isWanted, (read) => {
+        content = read;
+        loaded();
+      });
+    },
+    done: () => {
+      done(reloadState(state, must(content)));
+    },
   });
 }
 
 /** ST2. Called in the turn in which the writer's view changed. */
-function reloadState(state: State): Reloaded {
+function reloadState(state: State, content: ContentReader): Reloaded {
   const { writer, store, watchable, lessor, cluster, alarms } = state;
   const fromRevision = store.currentRevision + 1;
   cluster.load(writer.view);
   alarms.load(writer.view);
   lessor.reload(writer.view);
-  store.reload(); // ST1
+  store.reload(content); // ST1
   watchable.replaced(fromRevision);
   return {
     index: writer.durableIndex,
@@ -157,6 +171,11 @@ export function writeFirstRows(writer: BackendWriter): void {
 
 /** Recorded with the entry that changed it. */
 export function writeConfState(writer: BackendWriter, conf: ConfState): void {
+  writer.put("meta", confStateKey, encodeConfStateRow(conf));
+}
+
+/** The row of the `meta` bucket, JSON as etcd writes it. */
+export function encodeConfStateRow(conf: ConfState): Uint8Array {
   const lists: [string, readonly bigint[]][] = [
     ["voters", conf.voters],
     ["learners", conf.learners],
@@ -167,7 +186,7 @@ export function writeConfState(writer: BackendWriter, conf: ConfState): void {
     .filter(([, ids]) => ids.length > 0)
     .map(([name, ids]) => `"${name}":[${ids.join(",")}]`);
   fields.push(`"auto_leave":${conf.autoLeave}`);
-  writer.put("meta", confStateKey, utf8(`{${fields.join(",")}}`));
+  return utf8(`{${fields.join(",")}}`);
 }
 
 function readConfState(writer: BackendWriter): ConfState {

@@ -140,7 +140,7 @@ test("a replacement that a stop cuts short is no failure, any other one is", () 
   const hand = new Hand();
   for (const isStopped of [true, false]) {
     const writer = new BackendWriter({ backend: new Swapping(), clock: hand, turn: hand, fail });
-    writer.replace("next.mdb", () => undefined);
+    writer.replace("next.mdb", { load: () => undefined, done: () => undefined });
     if (isStopped) writer.close();
     end(new Error("the backend is closing"));
     assert.equal(errors.length, isStopped ? 0 : 1);

@@ -14,6 +14,8 @@ import type { RowWriter } from "./rows.ts";
  * BW3  A failed commit stops the process through `fail`; nothing is retried (BK4).
  * BW4  Once the backend is to be replaced nothing more is committed to the old one; what was handed
  *      in until `done` of {@link BackendWriter.replace} is dropped with it.
+ * BW5  `view` shows the old backend until then, and nobody gets a view of the new one but `load`:
+ *      a commit asked for meanwhile is done behind it.
  */
 
 export interface BatcherLimits {
@@ -48,6 +50,17 @@ function u64(value: number): Uint8Array {
   return out;
 }
 
+/** What the owner does about a new backend. */
+export interface Replacing {
+  /** Reads from the new backend what it needs, over many turns if need be, and calls `loaded`. */
+  readonly load: (view: View, loaded: () => void) => void;
+  /**
+   * Runs in the call that changes `view`, before anything else sees it: the owner's picture of the
+   * rows is to be replaced there.
+   */
+  readonly done: () => void;
+}
+
 export class BackendWriter implements RowWriter {
   readonly #deps: BatcherDeps;
   readonly #limits: BatcherLimits;
@@ -64,7 +77,9 @@ export class BackendWriter implements RowWriter {
   #indexInFlight = 0;
   #indexDirty = false;
   #closed = false;
-  #replacement: { readonly path: string; readonly done: () => void } | null = null;
+  #replacement: { readonly path: string; readonly by: Replacing } | null = null;
+  /** Of the new backend, while it is being loaded. */
+  #nextView: View | null = null;
 
   /** The read view in use: newest durable state. Replaced by each commit; never keep it. */
   view: View;
@@ -127,17 +142,19 @@ export class BackendWriter implements RowWriter {
       this.#waiting.push(done);
       this.#close();
     } else if (this.#inFlight !== null) this.#waitingInFlight.push(done);
+    else if (this.#replacement !== null)
+      this.#waiting.push(done); // BW5
     else this.#deps.turn.next(done);
   }
 
   /**
-   * Puts the prepared environment at `path` in the place of the backend (BW4). `done` runs in the
-   * call that changes `view`, before anything else sees it: the owner's picture of the rows is to
-   * be read again there. Then all who wait for a commit are told. A failure ends the process.
+   * Puts the prepared environment at `path` in the place of the backend (BW4, BW5). Behind `by.done`
+   * all who wait for a commit are told. Closing the writer cuts it short: then `load` is to stop. A
+   * failure ends the process.
    */
-  replace(path: string, done: () => void): void {
+  replace(path: string, by: Replacing): void {
     assert(this.#replacement === null, "two replacements of the backend at once");
-    this.#replacement = { path, done };
+    this.#replacement = { path, by };
     this.#timer?.cancel();
     this.#timer = null;
     if (this.#inFlight === null) this.#replace();
@@ -153,23 +170,36 @@ export class BackendWriter implements RowWriter {
     this.#closed = true;
     this.#timer?.cancel();
     this.view.close();
+    this.#nextView?.close();
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   #replace(): void {
-    const { path, done } = must(this.#replacement);
+    const { path, by } = must(this.#replacement);
     this.#deps.backend.replace(path, (error) => {
       // A stop may cut it short; the next start takes the prepared environment.
       if (this.#closed) return;
-      if (error !== null) this.#deps.fail(error);
-      else this.#replaced(done);
+      if (error !== null) {
+        this.#deps.fail(error);
+        return;
+      }
+      const view = this.#deps.backend.view();
+      this.#nextView = view;
+      by.load(view, () => {
+        if (!this.#closed) this.#replaced(view, by);
+      });
     });
   }
 
-  #replaced(done: () => void): void {
+  #replaced(view: View, by: Replacing): void {
     this.#replacement = null;
+    this.#nextView = null;
     this.#due = false;
     const old = this.view;
-    this.view = this.#deps.backend.view();
+    this.view = view;
     old.close();
     this.#open = new Batch();
     this.#indexDirty = false;
@@ -180,7 +210,7 @@ export class BackendWriter implements RowWriter {
     this.#index = this.durableIndex;
     const waiting = this.#waiting;
     this.#waiting = [];
-    done();
+    by.done();
     for (const listener of this.#listeners) listener.durable(this.durableBatch, this.durableIndex);
     for (const run of waiting) run();
   }

@@ -11,7 +11,10 @@ const underscoreAt = 8;
 const underscore = 0x5f;
 const tombstoneMark = 0x74;
 
-/** Gets every row of the file, bucket by bucket in the order of their names, keys ascending. */
+/**
+ * Gets every row of the file, bucket by bucket in the order of their names, keys ascending. The
+ * arrays are the source's.
+ */
 export type LoadRow = (bucket: Bucket, key: Uint8Array, value: Uint8Array) => void;
 
 /**

@@ -79,10 +79,14 @@ export function windowOn(bytes: Uint8Array, length: number): Uint8Array {
   return lastWindow;
 }
 
-/** Opens or creates. Throws what LMDB says. Threads of one process share what they open. */
-export function openEnv(path: string): LmdbEnv {
+/**
+ * Opens or creates. Throws what LMDB says. Threads of one process share what they open.
+ *
+ * @param isFlushed false: commits are not flushed, the owner does that for the whole file.
+ */
+export function openEnv(path: string, isFlushed = true): LmdbEnv {
   const size = checkFile(path);
-  const root = openRoot(path);
+  const root = openRoot(path, isFlushed);
   try {
     const { lastPageNumber, root: stats } = statsOf(root);
     const expected = (lastPageNumber + 1) * stats.pageSize;
@@ -99,7 +103,7 @@ export function openEnv(path: string): LmdbEnv {
  * {@link openEnv} does: it may change at this moment.
  */
 export function openLive(path: string): LmdbEnv {
-  return openBuckets(openRoot(path));
+  return openBuckets(openRoot(path, true));
 }
 
 function openBuckets(root: LmdbEnv["root"]): LmdbEnv {
@@ -140,11 +144,12 @@ function checkRows(database: LmdbBucket): void {
   if (count !== wanted) throw new Error(`${count} rows, wanted ${wanted}`);
 }
 
-function openRoot(path: string): LmdbEnv["root"] {
+function openRoot(path: string, isFlushed: boolean): LmdbEnv["root"] {
   const options = {
     noSubdir: true,
     // A commit is flushed before anybody sees it (BK3); the library's default shows it earlier.
     overlappingSync: false,
+    noSync: !isFlushed,
     mapSize: lmdbLimits.mapBytes,
     maxDbs: buckets.length,
     maxReaders: lmdbLimits.viewsMax,

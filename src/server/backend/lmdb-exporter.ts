@@ -75,7 +75,7 @@ class Exporter {
   }
 }
 
-lowerThreadPriority();
+lowerThreadPriority(lmdbLimits.exportNice);
 const port = must(parentPort);
 const { path } = workerData as ImageWorkerStart;
 const exporter = new Exporter(path, (message, transfer) =>

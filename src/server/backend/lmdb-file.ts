@@ -10,7 +10,7 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { constants as osConstants, platform, setPriority } from "node:os";
+import { platform, setPriority } from "node:os";
 
 /** The head of a file of LMDB: two pages that describe it, each beginning with these fields. */
 const headCount = 2;
@@ -83,11 +83,13 @@ function checkHead(head: DataView): void {
 /**
  * On Linux the priority is the calling thread's: one that has time leaves the processor to those
  * that clients wait for. Where that is not allowed it runs as any other.
+ *
+ * @param nice 1 to 19. At 19 it would get next to nothing while others use all processors.
  */
-export function lowerThreadPriority(): void {
+export function lowerThreadPriority(nice: number): void {
   if (platform() !== "linux") return;
   try {
-    setPriority(osConstants.priority.PRIORITY_LOW);
+    setPriority(nice);
   } catch {
     // A limit of the system; the work is done all the same.
   }

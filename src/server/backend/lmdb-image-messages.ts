@@ -14,13 +14,14 @@ export type FromExporter =
 
 /** From the owner to the thread that takes a database file in. */
 export type ToImporter =
-  | { readonly kind: "piece"; readonly piece: Uint8Array<ArrayBuffer> }
+  /** `length` bytes from the start of the block. */
+  | { readonly kind: "piece"; readonly block: ArrayBuffer; readonly length: number }
   | { readonly kind: "end" }
   | { readonly kind: "abort" };
 
 export type FromImporter =
-  /** One per "piece": it is in the file. */
-  | { readonly kind: "written" }
+  /** One per "piece": it is in the file, and its block may be filled again. */
+  | { readonly kind: "written"; readonly block: ArrayBuffer }
   | { readonly kind: "prepared"; readonly head: ImageHead }
   | { readonly kind: "failed"; readonly error: string };
 

@@ -1,4 +1,5 @@
 import { assert, must } from "../../base/assert.ts";
+import { emptyBytes } from "../../base/bytes.ts";
 import type { Done, Turn } from "../../base/ports.ts";
 import { workerEntry } from "../../base/worker-entry.ts";
 import { Worker } from "node:worker_threads";
@@ -124,11 +125,23 @@ export class LmdbImageExport implements ImageExport {
   }
 }
 
-/** A thread that takes a database file in; this is its owner. */
+/**
+ * A thread that takes a database file in; this is its owner.
+ *
+ * II1  Bytes are copied into blocks, which go to the thread when they are full and come back; there
+ *      are never more than `importBlocksMax`. A write is done when all its bytes are in blocks, so
+ *      that the thread writes one block while the next ones are filled.
+ */
 export class LmdbImageImport implements ImageImport {
   readonly #worker: Worker;
   readonly #turn: Turn;
   readonly #path: string;
+  #block: Uint8Array<ArrayBuffer> | null = null;
+  #blockUsed = 0;
+  #blocksMade = 0;
+  readonly #spare: ArrayBuffer[] = [];
+  /** Of the write under way, not yet in a block. */
+  #rest: Uint8Array = emptyBytes;
   #writing: Done | null = null;
   #ending: Done<ImageHead> | null = null;
   #error: Error | null = null;
@@ -147,14 +160,16 @@ export class LmdbImageImport implements ImageImport {
     assert(this.#writing === null && this.#ending === null, "write out of turn");
     if (this.#refuse(done)) return;
     this.#writing = done;
-    const piece = bytes.slice();
-    this.#post({ kind: "piece", piece }, [piece.buffer]);
+    this.#rest = bytes;
+    // Never before this call returned.
+    queueMicrotask(() => this.#fill());
   }
 
   end(done: Done<ImageHead>): void {
     assert(this.#writing === null && this.#ending === null, "end out of turn");
     if (this.#refuse((error) => done(error, null as unknown as ImageHead))) return;
     this.#ending = done;
+    if (this.#blockUsed > 0) this.#handOver();
     this.#post({ kind: "end" });
   }
 
@@ -163,6 +178,7 @@ export class LmdbImageImport implements ImageImport {
     this.#isOver = true;
     this.#writing = null;
     this.#ending = null;
+    this.#rest = emptyBytes;
     this.#post({ kind: "abort" });
   }
 
@@ -177,6 +193,38 @@ export class LmdbImageImport implements ImageImport {
     return error !== null;
   }
 
+  /** Goes on with the write under way, as far as there are blocks (II1). */
+  #fill(): void {
+    const writing = this.#writing;
+    if (writing === null) return;
+    while (this.#rest.length > 0) {
+      const block = (this.#block ??= this.#takeBlock());
+      if (block === null) return;
+      const part = this.#rest.subarray(0, block.length - this.#blockUsed);
+      block.set(part, this.#blockUsed);
+      this.#blockUsed += part.length;
+      this.#rest = this.#rest.subarray(part.length);
+      if (this.#blockUsed === block.length) this.#handOver();
+    }
+    this.#writing = null;
+    writing(null);
+  }
+
+  #takeBlock(): Uint8Array<ArrayBuffer> | null {
+    const spare = this.#spare.pop();
+    if (spare !== undefined) return new Uint8Array(spare);
+    if (this.#blocksMade === lmdbLimits.importBlocksMax) return null;
+    this.#blocksMade++;
+    return new Uint8Array(lmdbLimits.importBlockBytes);
+  }
+
+  #handOver(): void {
+    const block = must(this.#block).buffer;
+    this.#post({ kind: "piece", block, length: this.#blockUsed }, [block]);
+    this.#block = null;
+    this.#blockUsed = 0;
+  }
+
   #receive(message: FromImporter): void {
     if (this.#isOver) return;
     if (message.kind === "failed") {
@@ -185,9 +233,8 @@ export class LmdbImageImport implements ImageImport {
       this.#isOver = true;
       must(this.#ending)(null, message.head);
     } else {
-      const writing = must(this.#writing);
-      this.#writing = null;
-      writing(null);
+      this.#spare.push(message.block);
+      this.#fill();
     }
   }
 

@@ -1,4 +1,5 @@
 import { must } from "../../base/assert.ts";
+import { emptyBytes } from "../../base/bytes.ts";
 import {
   chmodSync,
   closeSync,
@@ -90,18 +91,22 @@ class Importer {
   }
 }
 
-/** Rows in the order of their keys, in durable transactions of bounded size. */
+/** Rows in the order of their keys, in transactions of bounded size that nobody flushes. */
 class BulkLoader {
   readonly #env: LmdbEnv;
-  #rows: { bucket: Bucket; key: Uint8Array; value: Uint8Array }[] = [];
+  readonly #buckets: Bucket[] = [];
+  readonly #keys: Uint8Array[] = [];
+  readonly #values: Uint8Array[] = [];
   #bytes = 0;
 
   constructor(path: string) {
-    this.#env = openEnv(path);
+    this.#env = openEnv(path, false);
   }
 
   add(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
-    this.#rows.push({ bucket, key, value });
+    this.#buckets.push(bucket);
+    this.#keys.push(key);
+    this.#values.push(value);
     this.#bytes += key.length + value.length;
     if (this.#bytes >= lmdbLimits.loadStepBytes) this.flush();
   }
@@ -109,12 +114,14 @@ class BulkLoader {
   flush(): void {
     const { root, databases } = this.#env;
     root.transactionSync(() => {
-      // Behind the last row of the database: pages are filled one after the other.
-      for (const { bucket, key, value } of this.#rows) {
-        databases[bucket].putSync(key, value, { append: true });
+      for (let i = 0; i < this.#keys.length; i++) {
+        // Behind the last row of the database: pages are filled one after the other.
+        databases[this.#buckets[i]!].putSync(this.#keys[i]!, this.#values[i]!, appended);
       }
     });
-    this.#rows = [];
+    this.#buckets.length = 0;
+    this.#keys.length = 0;
+    this.#values.length = 0;
     this.#bytes = 0;
   }
 
@@ -123,13 +130,24 @@ class BulkLoader {
   }
 }
 
-/** The received file, read in windows: pages of a tree mostly follow each other. */
+const appended = { append: true };
+
+interface Window {
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+const noWindow: Window = { at: 0, bytes: emptyBytes };
+
+/**
+ * The received file, read in windows: one that goes forward, as leaf pages mostly follow each
+ * other, and a smaller one for what lies elsewhere. A window is never filled again.
+ */
 class WindowSource implements PageSource {
   readonly #file: number;
   readonly sizeBytes: number;
-  readonly #window = new Uint8Array(lmdbLimits.readWindowBytes);
-  #at = 0;
-  #length = 0;
+  #ahead = noWindow;
+  #aside = noWindow;
 
   constructor(file: number) {
     this.#file = file;
@@ -137,31 +155,43 @@ class WindowSource implements PageSource {
   }
 
   read(at: number, length: number): Uint8Array {
-    if (length > this.#window.length) {
-      const bytes = new Uint8Array(length);
-      this.#fill(bytes, at);
-      return bytes;
-    }
-    if (at < this.#at || at + length > this.#at + this.#length) {
-      this.#at = at;
-      this.#length = Math.min(this.#window.length, this.sizeBytes - at);
-      this.#fill(this.#window.subarray(0, this.#length), at);
-    }
-    return this.#window.subarray(at - this.#at, at - this.#at + length);
+    return (
+      partOf(this.#ahead, at, length) ??
+      partOf(this.#aside, at, length) ??
+      this.#advance(at, length)
+    );
   }
 
-  #fill(target: Uint8Array, at: number): void {
-    for (let got = 0; got < target.length;) {
-      const n = readSync(this.#file, target, got, target.length - got, at + got);
+  #advance(at: number, length: number): Uint8Array {
+    const { readAheadBytes, readAsideBytes } = lmdbLimits;
+    const { at: begin, bytes } = this.#ahead;
+    const isForward = at >= begin && at <= begin + bytes.length + readAheadBytes;
+    const window = this.#read(at, Math.max(length, isForward ? readAheadBytes : readAsideBytes));
+    if (isForward) this.#ahead = window;
+    else this.#aside = window;
+    return window.bytes.subarray(0, length);
+  }
+
+  #read(at: number, wanted: number): Window {
+    const bytes = new Uint8Array(Math.min(wanted, this.sizeBytes - at));
+    for (let got = 0; got < bytes.length;) {
+      const n = readSync(this.#file, bytes, got, bytes.length - got, at + got);
       if (n === 0) throw new Error("the received file has become shorter");
       got += n;
     }
+    return { at, bytes };
   }
 }
 
-lowerThreadPriority();
+function partOf({ at, bytes }: Window, from: number, length: number): Uint8Array | null {
+  if (from < at || from + length > at + bytes.length) return null;
+  return bytes.subarray(from - at, from - at + length);
+}
+
+lowerThreadPriority(lmdbLimits.importNice);
 const port = must(parentPort);
-const post = (message: FromImporter): void => port.postMessage(message);
+const post = (message: FromImporter, transfer: ArrayBuffer[] = []): void =>
+  port.postMessage(message, transfer);
 const importer = new Importer((workerData as ImageWorkerStart).path);
 let isEnded = false;
 
@@ -183,8 +213,8 @@ port.on("message", (message: ToImporter) => {
   if (isEnded) return;
   try {
     if (message.kind === "piece") {
-      importer.write(message.piece);
-      post({ kind: "written" });
+      importer.write(new Uint8Array(message.block, 0, message.length));
+      post({ kind: "written", block: message.block }, [message.block]);
     } else if (message.kind === "abort") {
       end(() => importer.abort());
     } else {

@@ -30,10 +30,21 @@ export const lmdbLimits = {
   exportStepRows: 100_000,
   /** Pieces of a database file made before they are asked for. */
   exportPiecesAhead: 2,
+  /** A received database file reaches its thread in blocks of this size, so many at most. */
+  importBlockBytes: 1 << 20,
+  importBlocksMax: 4,
   /** Rows of a received database file are written in transactions of about this much. */
   loadStepBytes: 8 << 20,
-  /** A received database file is read in windows of this size. */
-  readWindowBytes: 256 << 10,
+  /** A received database file is read in windows of this size where pages follow each other, */
+  readAheadBytes: 1 << 20,
+  /** and elsewhere (branch pages, files of other writers) in windows of this size. */
+  readAsideBytes: 64 << 10,
+  /**
+   * Priority of the threads that give out and take in a database file, as "nice" has it. Clients
+   * wait for the member that gives one out; the one that takes it in serves little until then.
+   */
+  exportNice: 10,
+  importNice: 5,
   /** Young generation of a thread that gives out or takes in a database file. */
   imageYoungMiB: 4,
 } as const;

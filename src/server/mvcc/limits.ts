@@ -16,6 +16,8 @@ export interface StoreLimits {
   readonly compactionSleepMs: number;
   /** Rows a hash handles per turn. */
   readonly hashRowsPerTurn: number;
+  /** Rows of an installed snapshot that are read per turn. */
+  readonly reloadRowsPerTurn: number;
   /** Hashes of past compactions kept for HashKV. */
   readonly compactionHashesMax: number;
 }
@@ -28,5 +30,6 @@ export const storeLimits: StoreLimits = {
   compactionBatchLimit: 1000,
   compactionSleepMs: 10,
   hashRowsPerTurn: 500,
+  reloadRowsPerTurn: 4096,
   compactionHashesMax: 10,
 };

@@ -1,6 +1,8 @@
+import type { View } from "../backend/backend.ts";
 import { KvScanner } from "./kv-bytes.ts";
 import { keyFinishedCompact, keyScheduledCompact } from "./compaction.ts";
 import type { IndexImage } from "./index-image.ts";
+import { KeyIndex } from "./key-index.ts";
 import { flagLease, flagTombstone } from "./records.ts";
 import { isTombstoneKey, revisionMain, revisionStart, revisionSub } from "./revision.ts";
 import type { KvStore } from "./store.ts";
@@ -10,41 +12,79 @@ export interface RestoredCompaction {
   readonly finished: number | null;
 }
 
-/**
- * Fills the index from its image if there is one of this state, else from the rows of the view, in
- * revision order, and attaches keys to their leases. The first revision seen of a key brings its
- * own create revision and version, so a compacted history needs no special case; a tombstone may
- * come first too (etcd 19179).
- */
+/** Fills the store from the image of its index if there is one of this state, else from the view. */
 export function restore(store: KvStore, image: IndexImage | null): RestoredCompaction {
-  const { view, index } = store;
-  const finished = readRevision(store, keyFinishedCompact);
-  const scheduled = readRevision(store, keyScheduledCompact);
-  if (finished !== null) store.compactRevision = finished;
+  const compaction = readCompaction(store.view);
+  if (compaction.finished !== null) store.compactRevision = compaction.finished;
+  if (image?.load(store) === "loaded") return compaction;
+  const content = new ContentReader(store.view, store.deps.hashSeed);
+  content.step(Infinity);
+  adopt(store, content);
+  return content.compaction;
+}
 
-  if (image?.load(store) === "loaded") return { scheduled, finished };
+/** Takes over what was read, all of it, and attaches keys to their leases. */
+export function adopt(store: KvStore, content: ContentReader): void {
+  const { index, leases, compaction, lastRevision } = content;
+  const { finished, scheduled } = compaction;
+  store.index = index;
+  store.compactRevision = finished ?? -1;
+  // A compaction may have removed the newest rows, a tombstone's (etcd 17780).
+  store.currentRevision = Math.max(lastRevision, finished ?? 0, scheduled ?? 0);
+  attachLeases(store, leases);
+}
 
-  const kv = new KvScanner();
-  const leases = new Map<number, bigint>();
-  let last = 1;
-  index.beginLoad();
-  view.range("key", revisionStart(1), null, (key, value) => {
-    last = revisionMain(key);
+/**
+ * Makes an index of the rows of one view, in revision order and in steps. The first revision seen
+ * of a key brings its own create revision and version, so a compacted history needs no special
+ * case; a tombstone may come first too (etcd 19179).
+ */
+export class ContentReader {
+  readonly index: KeyIndex;
+  /** The leases of keys by their ids. */
+  readonly leases = new Map<number, bigint>();
+  readonly compaction: RestoredCompaction;
+  /** Of the rows read so far. */
+  lastRevision = 1;
+  readonly #view: View;
+  readonly #kv = new KvScanner();
+  #from: Uint8Array = revisionStart(1);
+
+  constructor(view: View, hashSeed: number) {
+    this.#view = view;
+    this.index = new KeyIndex(hashSeed);
+    this.compaction = readCompaction(view);
+    this.index.beginLoad();
+  }
+
+  /** Reads `rowsMax` more rows at most; true when all were read: not to be called again then. */
+  step(rowsMax: number): boolean {
+    let left = rowsMax;
+    this.#view.range("key", this.#from, null, (key, value) => {
+      this.#add(key, value);
+      if (--left > 0) return true;
+      this.#from = new Uint8Array(key.length + 1); // the next key there could be
+      this.#from.set(key);
+      return false;
+    });
+    if (left === 0) return false;
+    this.index.endLoad();
+    return true;
+  }
+
+  #add(key: Uint8Array, value: Uint8Array): void {
+    const { index, leases } = this;
+    const kv = this.#kv;
+    const main = revisionMain(key);
+    this.lastRevision = main;
     kv.scan(value, 0, value.length);
     const keyId = index.ensure(keyIn(value, kv));
-    const isTombstone = isTombstoneKey(key);
-    const flags = isTombstone ? flagTombstone : kv.hasLease ? flagLease : 0;
+    const flags = isTombstoneKey(key) ? flagTombstone : kv.hasLease ? flagLease : 0;
     const head = index.keys.head(keyId);
     if ((flags & flagLease) !== 0) leases.set(keyId, kv.lease);
     else if (head !== 0 && index.hasLease(head)) leases.delete(keyId);
-    index.push(keyId, last, revisionSub(key), kv.create, kv.version, flags);
-    return true;
-  });
-  index.endLoad();
-  // A compaction may have removed the newest rows, a tombstone's (etcd 17780).
-  store.currentRevision = Math.max(last, finished ?? 0, scheduled ?? 0);
-  attachLeases(store, leases);
-  return { scheduled, finished };
+    index.push(keyId, main, revisionSub(key), kv.create, kv.version, flags);
+  }
 }
 
 const shortKeyMax = 128;
@@ -67,7 +107,10 @@ function attachLeases(store: KvStore, leases: ReadonlyMap<number, bigint>): void
   }
 }
 
-function readRevision(store: KvStore, key: Uint8Array): number | null {
-  const row = store.view.get("meta", key);
-  return row === null ? null : revisionMain(row);
+function readCompaction(view: View): RestoredCompaction {
+  const read = (key: Uint8Array): number | null => {
+    const row = view.get("meta", key);
+    return row === null ? null : revisionMain(row);
+  };
+  return { scheduled: read(keyScheduledCompact), finished: read(keyFinishedCompact) };
 }

@@ -16,7 +16,8 @@ import { RangeCursor } from "./range-cursor.ts";
 import { RangeRunner } from "./range-runner.ts";
 import { rangeNow } from "./range.ts";
 import { segmentMask } from "./records.ts";
-import { restore } from "./restore.ts";
+import { adopt, ContentReader, restore } from "./restore.ts";
+import type { RestoredCompaction } from "./restore.ts";
 import { encodeRevision } from "./revision.ts";
 import { Txn } from "./store-txn.ts";
 import type {
@@ -109,31 +110,47 @@ export class KvStore {
 
   /** Rebuilds the index from the writer's view or its image; once, before anything else. */
   restore(image: IndexImage | null = null): void {
-    const { scheduled, finished } = restore(this, image);
-    this.#history.restored(this.currentRevision);
-    this.#compactor.restored(scheduled, finished);
+    this.#restored(restore(this, image));
   }
 
   /**
-   * The writer's view shows other rows (a snapshot was installed): everything is read again. The
-   * revision does not fall (S1). To be called in the turn the view changed.
+   * Reads the content of `view`, which is to replace this one's, over several turns; then `done`
+   * gets it for {@link reload}. Ends without it once `isWanted` returns false.
    */
-  reload(): void {
+  readContent(view: View, isWanted: () => boolean, done: (content: ContentReader) => void): void {
     const { deps, limits } = this;
+    const content = new ContentReader(view, deps.hashSeed);
+    const step = (): void => {
+      if (!isWanted()) return;
+      if (content.step(limits.reloadRowsPerTurn)) done(content);
+      else deps.turn.next(step);
+    };
+    step();
+  }
+
+  /**
+   * The writer's view shows other rows (a snapshot was installed), which `content` was read from.
+   * The revision does not fall (S1). To be called in the turn the view changed.
+   */
+  reload(content: ContentReader): void {
     const before = this.currentRevision;
-    this.index = new KeyIndex(deps.hashSeed);
-    this.slabs = new ValueSlabs(limits);
-    this.slabs.durableBatch = deps.writer.durableBatch;
+    this.slabs = new ValueSlabs(this.limits);
+    this.slabs.durableBatch = this.deps.writer.durableBatch;
     this.#pins.clear();
     this.#unpinned = [];
-    this.compactRevision = -1;
     this.#compactor.reset();
-    this.restore();
+    adopt(this, content);
+    this.#restored(content.compaction);
     assert(
       this.currentRevision >= before,
       () => `the new content ends at revision ${this.currentRevision}, before ${before}`,
     );
     this.#runner.restart(); // S5
+  }
+
+  #restored({ scheduled, finished }: RestoredCompaction): void {
+    this.#history.restored(this.currentRevision);
+    this.#compactor.restored(scheduled, finished);
   }
 
   /** The one write transaction (S4). */
