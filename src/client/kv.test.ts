@@ -143,8 +143,6 @@ test("a transaction carries compares, branches and transactions inside them", as
     .then(op.put("k", "1"), inner)
     .else(op.get("k", { limit: 1 }))
     .commit();
-  const range = { key: bytes("k"), limit: 1n };
-  const del = { key: bytes("y"), rangeEnd: bytes("z") };
   const { EQUAL, GREATER, LESS, NOT_EQUAL } = pb.Compare_CompareResult;
   const { VALUE, LEASE, MOD } = pb.Compare_CompareTarget;
   const key = bytes("k");

@@ -23,7 +23,10 @@ export type Bytes = Uint8Array | string;
 export interface CallOptions {
   /** Ends the call with an AbortError-like EtcdError (canceled) when it fires. */
   readonly signal?: AbortSignal;
-  /** Longest time for the call with all its retries, in ms. Default: the client's `timeoutMs`. */
+  /**
+   * Longest time for the call with all its retries, in ms; Infinity: none. Default: the client's
+   * `timeoutMs`.
+   */
   readonly timeoutMs?: number;
   /** Fail at once when the member asked has no leader (metadata hasleader). */
   readonly requireLeader?: boolean;
