@@ -3,7 +3,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "../../src/base/bytes.ts";
 import type { RangeOutcome } from "../../src/server/mvcc/types.ts";
+import { errCompacted } from "../../src/base/etcd-errors.ts";
 import { rangeRequest, resultKvs } from "../mvcc/rig.ts";
+import type { FakeStream } from "../watch/fake-stream.ts";
 import type { Entry } from "./member-rig.ts";
 import { MemberRig, nextTurn } from "./member-rig.ts";
 
@@ -144,6 +146,56 @@ test("reads, hashes and compactions under way come to their end", async () => {
   await Promise.all([leader.close(), follower.close()]);
 });
 
+test("while an installed snapshot is read the former state is served", async () => {
+  // Fails when the view changes before everything is read.
+  const limits = { reloadRowsPerTurn: 3, hashRowsPerTurn: 3 };
+  const [leader, follower] = [new MemberRig(limits), new MemberRig(limits)];
+  for (const entry of puts(0, 600)) leader.apply(entry);
+  leader.apply({ compact: 500 });
+  for (const entry of puts(0, 30)) follower.apply(entry);
+  const path = await follower.prepare(await leader.file());
+  const { store } = follower.state;
+  let isInstalled = false;
+  const installed = follower.install(path).then(() => {
+    isInstalled = true;
+  });
+  const watches: FakeStream[] = [];
+  const seen: unknown[] = [];
+  let hash: Promise<unknown> | null = null;
+  for (let turn = 0; !isInstalled; turn++) {
+    if (turn % 20 === 0) watches.push(follower.watch({ startRevision: 0 }));
+    hash ??= new Promise((resolve) => store.hashKv(31, resolve));
+    const past = store.range(rangeRequest("k", "l", { revision: 12 }));
+    seen.push([store.currentRevision, "code" in past ? past : resultKvs(past).length]);
+    await nextTurn();
+  }
+  await installed;
+  assert.ok(seen.length > 30, "the install is meant to take turns");
+  for (const one of seen) assert.deepEqual(one, [31, 7]);
+  assert.equal(store.currentRevision, 601);
+  follower.apply(put("k1", "live"));
+  await follower.settled();
+  assert.ok(watches.length > 2);
+  for (const watch of watches) {
+    // Revisions 32 to 499 are compacted in the snapshot: told so, with nothing of it left out.
+    assert.deepEqual(watch.eventsOf(0), []);
+    assert.equal(watch.of(0).at(-1)?.kind, "compacted");
+  }
+  assert.deepEqual(await hash, errCompacted);
+  await Promise.all([leader.close(), follower.close()]);
+});
+
+test("a stop while an installed snapshot is read comes to its end", async () => {
+  const [leader, follower] = [new MemberRig(), new MemberRig({ reloadRowsPerTurn: 1 })];
+  for (const entry of puts(0, 300)) leader.apply(entry);
+  void follower.install(await follower.prepare(await leader.file()));
+  for (let i = 0; i < 20; i++) await nextTurn();
+  await Promise.all([leader.close(), follower.close()]);
+  const again = new MemberRig({}, follower.disk);
+  assert.equal(again.state.store.currentRevision, 301);
+  await again.close();
+});
+
 const step = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("put" as const), key: fc.nat(4) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("delete" as const), key: fc.nat(4) }) },
@@ -171,7 +223,7 @@ function checkWatch({ output, from }: Watched, truth: readonly string[]): void {
 test("watches see every event once and in order, whatever is installed when", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
-      const [leader, follower] = [new MemberRig(), new MemberRig()];
+      const [leader, follower] = [new MemberRig(), new MemberRig({ reloadRowsPerTurn: 4 })];
       const log: Entry[] = [];
       /** One event a revision, from 2. */
       const truth: string[] = [];

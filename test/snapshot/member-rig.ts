@@ -39,13 +39,14 @@ export async function until(isSo: () => boolean): Promise<void> {
 /** State machine and backend of a member, fed with entries by hand. */
 export class MemberRig {
   readonly clock = createQuickClock();
-  readonly disk = new SimBackendDisk();
+  readonly disk: SimBackendDisk;
   readonly backend: Backend;
   readonly state: State;
   index = 0;
   #installs = 0;
 
-  constructor(limits: Partial<StoreLimits> = {}) {
+  constructor(limits: Partial<StoreLimits> = {}, disk = new SimBackendDisk()) {
+    this.disk = disk;
     const { clock } = this;
     const turn = plainTurn;
     this.backend = this.disk.open({ clock, random: createRandom(5) });

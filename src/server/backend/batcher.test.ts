@@ -146,3 +146,31 @@ test("a replacement that a stop cuts short is no failure, any other one is", () 
     assert.equal(errors.length, isStopped ? 0 : 1);
   }
 });
+
+test("while a new backend is read, the old one is shown and commits wait", () => {
+  class Swapping extends MemoryBackend {
+    override replace(_: string, done: (error: Error | null) => void): void {
+      done(null);
+    }
+  }
+  const hand = new Hand();
+  const fail = assert.fail;
+  const writer = new BackendWriter({ backend: new Swapping(), clock: hand, turn: hand, fail });
+  const before = writer.view;
+  const happened: string[] = [];
+  let loaded: () => void = () => undefined;
+  writer.replace("next.mdb", {
+    load: (view, done) => {
+      assert.notEqual(view, before);
+      loaded = done;
+    },
+    done: () => happened.push("done"),
+  });
+  writer.commit(() => happened.push("commit"));
+  hand.turn();
+  assert.deepEqual([writer.view, happened], [before, []]);
+  loaded();
+  assert.deepEqual(happened, ["done", "commit"]);
+  assert.notEqual(writer.view, before);
+  writer.close();
+});

@@ -75,7 +75,7 @@ class Exporter {
   }
 }
 
-lowerThreadPriority(lmdbLimits.exportNice);
+lowerThreadPriority(lmdbLimits.imageNice);
 const port = must(parentPort);
 const { path } = workerData as ImageWorkerStart;
 const exporter = new Exporter(path, (message, transfer) =>

@@ -188,7 +188,7 @@ function partOf({ at, bytes }: Window, from: number, length: number): Uint8Array
   return bytes.subarray(from - at, from - at + length);
 }
 
-lowerThreadPriority(lmdbLimits.importNice);
+lowerThreadPriority(lmdbLimits.imageNice);
 const port = must(parentPort);
 const post = (message: FromImporter, transfer: ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);

@@ -40,11 +40,10 @@ export const lmdbLimits = {
   /** and elsewhere (branch pages, files of other writers) in windows of this size. */
   readAsideBytes: 64 << 10,
   /**
-   * Priority of the threads that give out and take in a database file, as "nice" has it. Clients
-   * wait for the member that gives one out; the one that takes it in serves little until then.
+   * Priority of the threads that give out and take in a database file, as "nice" has it: about a
+   * third of what a thread gets that clients wait for.
    */
-  exportNice: 10,
-  importNice: 5,
+  imageNice: 5,
   /** Young generation of a thread that gives out or takes in a database file. */
   imageYoungMiB: 4,
 } as const;
