@@ -166,6 +166,13 @@ export class SimDisk {
     return files;
   }
 
+  /** From now on these bytes are read here, whatever was written. */
+  damage(path: string, at: number, bytes: Uint8Array): void {
+    const content = this.#names.get(path)!;
+    content.now.put({ at, bytes });
+    content.synced.put({ at, bytes });
+  }
+
   #keepSectors(content: Content, write: PendingWrite): void {
     const kind = this.#random.below(3); // nothing, everything, or each sector by chance
     if (kind === 0) return;

@@ -7,20 +7,20 @@
  * CK3  After the same index all have the same revision; a revision has the same changes everywhere.
  * CK4  applied <= commit; neither goes back within a life.
  * CK5  What a leader counts as committed is synced on a majority of its voters.
- * CK6  Where a member's log is in conflict is found by terms: its refusals do not go back entry by
- *      entry through one term.
+ *
+ * CK6 to CK9 and CK11 are raft's own (raft-checks.ts); CK10 is kept by the world: a member whose log was
+ * damaged refuses to start, and no other one does.
  */
 
 import { toBinaryString } from "../../../src/base/bytes.ts";
 import { decodeKeyValue } from "../../../src/codec/kv.ts";
 import type { Entry, RaftId } from "../../../src/raft/types.ts";
-import { MessageType, type Message } from "../../../src/raft/message.ts";
-import { RawNode } from "../../../src/raft/raw-node.ts";
 import type { ServerCore } from "../../../src/server/core.ts";
 import type { MvccEvent } from "../../../src/server/mvcc/types.ts";
 import type { AppliedConf } from "../../check/membership-rules.ts";
 import type { Change } from "../../check/watch-history.ts";
 import type { SimProcess } from "./process.ts";
+import { RaftChecks } from "./raft-checks.ts";
 import { hashOf } from "./trace.ts";
 
 interface AppliedEntry {
@@ -42,32 +42,18 @@ export class Checks {
   /** All changes in order of revision, as the first member to make them made them. */
   readonly changes: Change[] = [];
   lastRevision = 1;
-  /** How far each member's log is on its disk. */
-  readonly synced = new Map<RaftId, number>();
+  readonly raft = new RaftChecks((text) => {
+    this.#fail(text);
+  });
   readonly #leaders = new Map<number, RaftId>();
   readonly #entries = new Map<number, AppliedEntry>();
   readonly #revisions = new Map<number, { revision: number; by: string }>();
   readonly #hashes = new Map<number, number>();
-  readonly #refusals = new Map<RaftId, { index: number; term: number; steps: number }>();
   readonly #watched = new WeakMap<ServerCore, Watched>();
   readonly #mark: (name: string) => void;
 
   constructor(mark: (name: string) => void) {
     this.#mark = mark;
-  }
-
-  /** Watches the syncs of all raft nodes until the answer is called. */
-  install(): () => void {
-    const { synced } = this;
-    const original = replaceable.synced;
-    replaceable.synced = function (this: RawNode, number) {
-      original.call(this, number);
-      const { id, syncedIndex } = this.status();
-      synced.set(id, syncedIndex);
-    };
-    return () => {
-      replaceable.synced = original;
-    };
   }
 
   /** The newest index that some member applied. */
@@ -145,27 +131,11 @@ export class Checks {
   /** CK5 */
   #quorum(process: SimProcess, commit: number, confs: readonly (readonly RaftId[])[]): void {
     const isBacked = confs.some((voters) => {
-      const by = voters.filter((id) => (this.synced.get(id) ?? 0) >= commit);
+      const by = voters.filter((id) => (this.raft.synced.get(id) ?? 0) >= commit);
       return by.length * 2 > voters.length;
     });
     if (!isBacked)
       this.#fail(`CK5: ${process.birth.name} committed ${commit}: no quorum synced it`);
-  }
-
-  /** CK6 */
-  sent(message: Message): void {
-    if (message.type !== MessageType.appendResponse) return;
-    const { from, reject, rejectHint: index, logTerm: term } = message;
-    if (!reject) {
-      this.#refusals.delete(from);
-      return;
-    }
-    const last = this.#refusals.get(from);
-    const isNext = last?.term === term && last.index === index + 1 && term > 0;
-    const steps = isNext ? last.steps + 1 : 0;
-    this.#refusals.set(from, { index, term, steps });
-    if (steps < refusalStepsMax) return;
-    this.#fail(`CK6: ${from.toString(16)} refuses term ${term} entry by entry, at ${index}`);
   }
 
   get elections(): number {
@@ -215,6 +185,3 @@ export class Checks {
 }
 
 const violationsMax = 20;
-/** Messages that overtake each other may look like a step or two. */
-const refusalStepsMax = 4;
-const replaceable: { synced: (this: RawNode, number: number) => void } = RawNode.prototype;

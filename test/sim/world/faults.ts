@@ -5,6 +5,7 @@ import type { Scheduler, Life } from "../scheduler.ts";
 import { relax, type Network } from "./network.ts";
 import type { FaultName, SimOptions } from "./options.ts";
 import type { SimProcess } from "./process.ts";
+import type { Storms } from "./storms.ts";
 
 export interface FaultParts {
   readonly scheduler: Scheduler;
@@ -15,8 +16,10 @@ export interface FaultParts {
   readonly processes: () => readonly SimProcess[];
   readonly mark: (name: string) => void;
   readonly note: (text: string) => void;
-  /** Ends the process and starts it again after a while. */
-  readonly crash: (process: SimProcess) => void;
+  /** Ends the process and starts it again after a while, drawn unless given. */
+  readonly crash: (process: SimProcess, downMs?: number) => void;
+  /** As crash, and something is wrong with its log afterwards. */
+  readonly damage: (process: SimProcess) => void;
 }
 
 type Act = (this: Faults) => void;
@@ -25,22 +28,26 @@ export class Faults {
   readonly #parts: FaultParts;
   readonly #random: Random;
   readonly #acts: readonly (readonly [FaultName, Act])[];
+  readonly #storms: Storms;
   #isOn = false;
 
-  constructor(parts: FaultParts) {
+  constructor(parts: FaultParts, storms: Storms) {
     this.#parts = parts;
+    this.#storms = storms;
     this.#random = parts.random;
     this.#acts = acts.filter(([name]) => parts.options.faults.has(name));
   }
 
   start(): void {
     this.#isOn = true;
+    this.#storms.isOn = true;
     if (this.#acts.length > 0) this.#next();
   }
 
   /** No new ones; the network heals, disks are quick and sound, and all wake. */
   stop(): void {
     this.#isOn = false;
+    this.#storms.isOn = false;
     const { network, processes, scheduler } = this.#parts;
     network.isCalm = true;
     network.healAll();
@@ -128,6 +135,16 @@ export class Faults {
     });
   }
 
+  tail(): void {
+    this.#storms.tail(this.#leader(), (lone, forMs) =>
+      this.#cut((from, to) => (from === lone) !== (to === lone), forMs),
+    );
+  }
+
+  bitRot(): void {
+    this.#parts.damage(this.#one());
+  }
+
   clog(): void {
     const [from, to] = [this.#one(), this.#one()];
     const link = this.#parts.network.link(from.id, to.id);
@@ -168,10 +185,11 @@ export class Faults {
     });
   }
 
+  /** The answer mends it before its time. */
   #cut(
     isCut: (from: SimProcess, to: SimProcess) => boolean,
     forMs = this.#random.below(12 * this.#parts.options.electionMs),
-  ): void {
+  ): () => void {
     const { network, scheduler, world } = this.#parts;
     const processes = this.#parts.processes();
     const cut: [SimProcess, SimProcess][] = [];
@@ -179,9 +197,14 @@ export class Faults {
       for (const to of processes) if (from !== to && isCut(from, to)) cut.push([from, to]);
     }
     for (const [from, to] of cut) network.setCut(from.id, to.id, true);
-    scheduler.after(forMs, world, () => {
+    let isOver = false;
+    const heal = (): void => {
+      if (isOver) return;
+      isOver = true;
       for (const [from, to] of cut) network.setCut(from.id, to.id, false);
-    });
+    };
+    scheduler.after(forMs, world, heal);
+    return heal;
   }
 
   #one(): SimProcess {
@@ -208,6 +231,8 @@ const acts: readonly (readonly [FaultName, Act])[] = [
   ["one-way", Faults.prototype.oneWay],
   ["clog", Faults.prototype.clog],
   ["stretch", Faults.prototype.stretch],
+  ["tail", Faults.prototype.tail],
+  ["bit-rot", Faults.prototype.bitRot],
   ["disk-error", Faults.prototype.diskError],
   ["disk-slow", Faults.prototype.diskSlow],
   ["clock-rate", Faults.prototype.clockRate],

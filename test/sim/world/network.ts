@@ -39,6 +39,9 @@ export interface NetworkParts {
   readonly sent: (message: Message) => void;
 }
 
+/** What is very late comes after up to so many election timeouts. */
+const lateElectionsMax = 8;
+
 /** How many times as long as real time everything takes on a stretched link. */
 const stretch = 5;
 
@@ -153,11 +156,20 @@ export class Network {
     const bytes = this.#out.copy();
     const channel = message.type === MessageType.append ? channelAppend : channelOther;
     this.#deliver(from, message.to, bytes, this.arrival(link, channel));
-    if (this.isCalm || this.#random.below(1000) >= options.duplicatePerMille) return;
     // A connection delivers once; raft's own messages may be doubled, but a proposal is a request.
-    if (message.type === MessageType.propose) return;
+    if (this.isCalm || message.type === MessageType.propose) return;
+    if (this.#random.below(1000) < options.latePerMille) this.#deliverLate(from, message.to, bytes);
+    if (this.#random.below(1000) >= options.duplicatePerMille) return;
     mark("network.duplicate");
     this.#deliver(from, message.to, bytes, this.arrival(link, channel) + this.#random.below(500));
+  }
+
+  /** Once more when nobody expects it: others may lead by then, or the same member again. */
+  #deliverLate(from: Endpoint, to: RaftId, bytes: Uint8Array): void {
+    const { scheduler, options, mark } = this.parts;
+    mark("network.late");
+    const elections = 0.5 + this.#random.below(lateElectionsMax * 100) / 100;
+    this.#deliver(from, to, bytes, scheduler.now + elections * options.electionMs);
   }
 
   #lose(from: Endpoint, to: RaftId): void {

@@ -22,6 +22,10 @@ export const faultNames = [
   "defragment",
   "membership",
   "stretch",
+  "tail",
+  "late",
+  "vote-crash",
+  "bit-rot",
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
@@ -43,6 +47,8 @@ export interface SimOptions {
   readonly lossPerMille: number;
   readonly duplicatePerMille: number;
   readonly lostReplyPerMille: number;
+  /** Messages that arrive once more, some elections later. */
+  readonly latePerMille: number;
   /** Mean pause between two faults. */
   readonly faultEveryMs: number;
   /** Mean pause of a client between two operations while it is busy. */
@@ -55,6 +61,8 @@ export interface SimOptions {
   readonly commitDelayMsMax: number;
   /** Most bytes that every value gets beside its own few. */
   readonly valueBytesMax: number;
+  /** Elections all the time; members that end are soon back. */
+  readonly isStormy: boolean;
   readonly faults: ReadonlySet<FaultName>;
 }
 
@@ -72,11 +80,15 @@ export function drawOptions(
     if (isOn && !without.has(name)) faults.add(name);
   }
   const isHeavy = random.fork("heavy").below(4) === 0; // long values, and a slow backend
+  const isStormy = random.fork("stormy").below(stormyEvery) === 0;
+  if (random.fork("rot").below(3) > 0) faults.delete("bit-rot"); // it costs the run a member
+  if (isStormy) for (const name of stormyFaults) if (!without.has(name)) faults.add(name);
   const heartbeatMs = one(20, 50, 100);
-  return {
-    ...{ seed, durationMs, faults, heartbeatMs },
+  const calm = {
+    heartbeatMs,
     leaderClients: random.fork("leader clients").below(3),
     valueBytesMax: isHeavy ? 4000 : 0,
+    latePerMille: faults.has("late") ? 1 + random.fork("late").below(isStormy ? 60 : 10) : 0,
     members: one(1, 3, 3, 3, 3, 5, 5, 7),
     clients: between(2, 8),
     watchers: between(1, 4),
@@ -96,6 +108,20 @@ export function drawOptions(
     batchIntervalMs: one(10, 30, 100, 1000),
     commitDelayMsMax: one(1, 5, 50) * (isHeavy ? 20 : 1),
   };
+  return { ...{ seed, durationMs, faults, isStormy }, ...calm, ...(isStormy ? stormOf(calm) : {}) };
+}
+
+/** One seed in so many has elections all the time. */
+const stormyEvery = 4;
+const stormyFaults = ["crash", "move-leader", "stretch", "tail", "late", "vote-crash"] as const;
+
+/** Few members whose elections are short, and which hardly rest between two faults. */
+function stormOf(calm: Pick<SimOptions, "members" | "faultEveryMs">): Partial<SimOptions> {
+  const members = calm.members === 5 ? 5 : 3;
+  const heartbeatMs = 20;
+  const electionMs = 10 * heartbeatMs;
+  const faultEveryMs = electionMs + Math.floor(calm.faultEveryMs / 4);
+  return { members, heartbeatMs, electionMs, faultEveryMs, leaderClients: 2 };
 }
 
 const busyEveryMs = 20_000;

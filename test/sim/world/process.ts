@@ -17,6 +17,7 @@ import { isInstallUnfinished } from "../../../src/server/finish-install.ts";
 import type { Member } from "../../../src/server/member/member.ts";
 import { MemberMetrics } from "../../../src/server/member-metrics.ts";
 import { createServices } from "../../../src/server/services.ts";
+import { WalCorruptError } from "../../../src/server/wal/recover.ts";
 import { MemoryImageFile } from "../../mvcc/memory-image-file.ts";
 import { SimBackendDisk } from "../backend.ts";
 import { ClockDrift, createSimClock } from "../clock.ts";
@@ -68,6 +69,10 @@ export class SimProcess {
   isRemoved = false;
   /** What it said when it could not go on. */
   lastWords = "";
+  /** Its log is not what was written: it must not start. */
+  isDamaged = false;
+  /** It did not start, since its log or backend is not what was written. */
+  isRefusing = false;
   starts = 0;
   readonly #parts: ProcessParts;
   readonly #config: ServerConfig;
@@ -93,6 +98,7 @@ export class SimProcess {
     const { life, turn } = createLife(scheduler);
     this.life = life;
     this.lastWords = "";
+    this.isRefusing = false;
     this.starts++;
     const own = random.fork(`life ${this.starts}`);
     const clock = createSimClock(scheduler, life, this.drift);
@@ -206,6 +212,7 @@ export class SimProcess {
   }
 
   #fatal(error: Error): never {
+    this.isRefusing = error instanceof WalCorruptError;
     this.lastWords = error.message;
     throw new SimCrash();
   }

@@ -13,6 +13,7 @@ import type { AppliedConf } from "../../check/membership-rules.ts";
 import { Recorder } from "../../check/history.ts";
 import { Scheduler, type Life } from "../scheduler.ts";
 import { AppendClient } from "./append-client.ts";
+import { damageLog } from "./bit-rot.ts";
 import { Checks } from "./checks.ts";
 import { Faults } from "./faults.ts";
 import { finalChecks } from "./final-checks.ts";
@@ -24,6 +25,7 @@ import { MemberClient } from "./member-client.ts";
 import { Network } from "./network.ts";
 import type { SimOptions } from "./options.ts";
 import { sha1, SimProcess } from "./process.ts";
+import { Storms } from "./storms.ts";
 import { Trace } from "./trace.ts";
 import { WatchClient } from "./watch-client.ts";
 
@@ -65,6 +67,7 @@ export class World {
   readonly violations: string[] = [];
   readonly #random: Random;
   readonly #faults: Faults;
+  readonly #storms: Storms;
   readonly #maintenance: Maintenance;
   readonly #operator: MemberClient;
   readonly #byLife = new Map<Life, SimProcess>();
@@ -80,15 +83,26 @@ export class World {
     this.network = new Network({
       ...{ scheduler, options, trace, world, mark, random: this.#random.fork("network") },
       sent: (message) => {
-        this.checks.sent(message);
+        this.checks.raft.sent(message);
+        this.#storms.sent(message);
       },
     });
-    this.#faults = new Faults({
+    const faultParts = {
       ...{ scheduler, world, options, network: this.network, mark, note: this.note },
-      random: this.#random.fork("faults"),
       processes: () => this.standing,
-      crash: (process) => this.#crash(process),
+      crash: (process: SimProcess, downMs?: number) => {
+        this.#crash(process, downMs);
+      },
+      damage: (process: SimProcess) => {
+        this.#damage(process);
+      },
+    };
+    this.#storms = new Storms({
+      ...faultParts,
+      random: this.#random.fork("storms"),
+      append: this.#tailEntries(),
     });
+    this.#faults = new Faults({ ...faultParts, random: this.#random.fork("faults") }, this.#storms);
     this.#build();
     this.#maintenance = new Maintenance(this.#clientParts("maintenance"));
     this.#operator = new MemberClient({
@@ -122,7 +136,7 @@ export class World {
   }
 
   run(): Report {
-    const release = this.checks.install();
+    const release = this.checks.raft.install();
     try {
       this.#phases();
     } catch (error) {
@@ -152,6 +166,11 @@ export class World {
     this.#faults.stop();
     this.#maintenance.stop();
     this.#operator.stop();
+    for (const process of this.standing) {
+      if (!process.isDamaged) continue;
+      process.isRemoved = true; // it did not come to read its log again
+      this.#end(process);
+    }
     if (options.faults.has("membership")) this.#settleMembers();
     if (!this.#isBroken) this.#liveness();
     if (this.#isBroken) return;
@@ -298,6 +317,7 @@ export class World {
       ...{ scheduler, options, network, note, mark },
       random: this.#random.fork(`process ${birth.name}`),
       opened: (opened, core) => {
+        if (opened.isDamaged) this.fail(`CK10: ${birth.name} serves from a damaged log`);
         this.checks.opened(opened, core);
       },
     });
@@ -322,10 +342,33 @@ export class World {
     if (!life.isAlive) {
       this.note(`${process.birth.name} ended: ${process.lastWords}`);
       this.mark(`end: ${process.lastWords.replace(/[^a-zA-Z :]+/g, "#").slice(0, 60)}`);
-      this.#crash(process);
+      if (process.isRefusing) this.#refused(process);
+      else this.#crash(process);
       return;
     }
     this.checks.afterEvent(process);
+  }
+
+  /** CK10: it stays out if its log is damaged; the others must do without. */
+  #refused(process: SimProcess): void {
+    const { birth, isDamaged, lastWords } = process;
+    if (!isDamaged) this.fail(`CK10: ${birth.name} refuses its own log: ${lastWords}`);
+    this.mark("disk.damage-refused");
+    process.isRemoved = true;
+    this.#end(process);
+  }
+
+  /** Once at most, so that a majority is left, whose members nobody changes. */
+  #damage(process: SimProcess): void {
+    const { members, faults } = this.options;
+    const isOnly = members < 3 || faults.has("membership");
+    if (isOnly || this.processes.some(({ isDamaged }) => isDamaged)) return;
+    this.#crash(process);
+    const what = damageLog(process.disk, this.#random.fork("damage"));
+    process.isDamaged = what !== null;
+    if (what === null) return;
+    this.mark(`damage: ${what}`);
+    this.note(`${process.birth.name}: ${what}`);
   }
 
   #processOf(life: Life): SimProcess | undefined {
@@ -337,12 +380,23 @@ export class World {
     return process;
   }
 
+  /** Deletions of what is not there: entries in the log that no history has to know of. */
+  #tailEntries(): (target: SimProcess, count: number) => void {
+    const client = new KvClient({ ...this.#clientParts("tail"), recorder: new Recorder() }, 800);
+    return (target, count) => {
+      for (let i = 0; i < count; i++) {
+        client.run({ kind: "delete", key: "~" }, () => undefined, target, tailMsMax);
+      }
+    };
+  }
+
   /** Ends the process, and starts it again after a while. */
-  #crash(process: SimProcess): void {
+  #crash(process: SimProcess, givenMs?: number): void {
     this.#end(process);
     const random = this.#random.fork(`restart ${process.birth.name} ${process.starts}`);
-    const downMs = random.below(5) === 0 ? 20_000 : 4000;
-    this.scheduler.after(random.below(downMs), this.life, () => {
+    const isQuick = this.options.isStormy && random.below(4) > 0;
+    const downMs = isQuick ? quickMs : random.below(5) === 0 ? 20_000 : 4000;
+    this.scheduler.after(givenMs ?? random.below(downMs), this.life, () => {
       const isWanted = !this.#held.has(process) && !process.isRemoved;
       if (!process.isRunning && isWanted) process.start();
     });
@@ -373,6 +427,9 @@ export class World {
 }
 
 const livenessExtraMs = 5000;
+/** In a storm most are back within this. */
+const quickMs = 300;
+const tailMsMax = 500;
 /** Longer than an operator waits for an answer. */
 const operatorMs = 12_000;
 
