@@ -59,5 +59,10 @@ export interface Caller {
   ): CallStream<Request>;
   /** A caller that talks to this endpoint only (status, defragment, hash, snapshot). */
   at(endpoint: string): Caller;
+  /**
+   * An answer within a stream refused the token (a watch's cancel reason): the next call or stream
+   * starts with a new one.
+   */
+  tokenRefused?(): void;
   readonly closed: AbortSignal;
 }
