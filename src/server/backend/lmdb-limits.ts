@@ -29,10 +29,10 @@ export const lmdbLimits = {
   /** Rows that the first pass of an export counts before it listens again. */
   exportStepRows: 100_000,
   /** Pieces of a database file made before they are asked for. */
-  exportPiecesAhead: 2,
+  exportPiecesAhead: 4,
   /** A received database file reaches its thread in blocks of this size, so many at most. */
   importBlockBytes: 1 << 20,
-  importBlocksMax: 4,
+  importBlocksMax: 8,
   /** Rows of a received database file are written in transactions of about this much. */
   loadStepBytes: 8 << 20,
   /** A received database file is read in windows of this size where pages follow each other, */

@@ -1,6 +1,6 @@
 /**
  * Database files to one peer: a request of its own, whose body is the MsgSnap's frame and then the
- * file, read only as fast as the connection takes it.
+ * file, read only as fast as the connection takes it, a few pieces ahead.
  *
  * SN1  One file at a time per peer; each ends with exactly one report and a closed source.
  * SN2  A file of which no byte moves for the stall time, or whose answer does not come, failed.
@@ -44,6 +44,11 @@ interface Sending {
   readonly startedAt: number;
   call: DialedCall | null;
   timer: Timer | null;
+  /** Pieces that the connection has not taken yet. */
+  writing: number;
+  isReading: boolean;
+  /** The source has given everything. */
+  isRead: boolean;
   status: number;
   remoteClusterId: string;
   answer: Uint8Array;
@@ -70,6 +75,7 @@ export class SnapshotSender {
       startedAt: clock.now(),
       call: null,
       timer: null,
+      ...{ writing: 0, isReading: false, isRead: false },
       status: 0,
       remoteClusterId: "",
       answer: emptyBytes,
@@ -109,20 +115,29 @@ export class SnapshotSender {
 
   #write(sending: Sending, bytes: Uint8Array): void {
     this.#stallAfter(sending, this.#deps.limits.snapshotStallMs);
+    sending.writing++;
     sending.call!.write(bytes, () => {
-      if (this.#sending === sending) this.#read(sending);
+      if (this.#sending !== sending) return;
+      sending.writing--;
+      this.#read(sending);
     });
   }
 
   #read(sending: Sending): void {
+    if (sending.isRead) return;
     this.#stallAfter(sending, this.#deps.limits.snapshotStallMs);
+    if (sending.isReading || sending.writing >= piecesWritingMax) return;
+    sending.isReading = true;
     sending.source.read((error, bytes) => {
       if (this.#sending !== sending) return;
+      sending.isReading = false;
       if (error !== null) {
         this.#finish(sending, error.message);
       } else if (bytes !== null) {
         this.#write(sending, bytes);
+        this.#read(sending);
       } else {
+        sending.isRead = true;
         sending.call!.finish();
         this.#stallAfter(sending, this.#deps.limits.snapshotAnswerTimeoutMs);
       }
@@ -188,3 +203,5 @@ export class SnapshotSender {
 }
 
 const answerBytesMax = 1_024;
+/** Pieces given to the connection at once: on a busy machine each wait for it takes a while. */
+const piecesWritingMax = 4;
