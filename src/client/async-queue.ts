@@ -22,11 +22,16 @@ export class AsyncQueue<T> {
     return this.#items.length - this.#head;
   }
 
-  push(value: T): void {
-    if (this.#isEnded) return;
+  /** True when somebody waited for it: it is not held here. */
+  push(value: T): boolean {
+    if (this.#isEnded) return false;
     const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.#items.push(value);
-    else waiter.resolve({ done: false, value });
+    if (waiter === undefined) {
+      this.#items.push(value);
+      return false;
+    }
+    waiter.resolve({ done: false, value });
+    return true;
   }
 
   /** The oldest value, or undefined when there is none. */
