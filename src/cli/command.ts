@@ -14,6 +14,8 @@ export interface CliOutput {
 }
 
 export interface CommandSpec<Context> {
+  /** Where it is not the first word of `use`: a program's name of several words. */
+  readonly name?: string;
   /** Name, then what follows it: `status <filename>`. */
   readonly use: string;
   readonly short: string;
@@ -87,7 +89,7 @@ export class Command<Context> {
   }
 
   get name(): string {
-    return this.spec.use.split(" ", 1)[0]!;
+    return nameOf(this.spec);
   }
 
   /** All names from the root on. */
@@ -137,6 +139,10 @@ export class Command<Context> {
   }
 }
 
+function nameOf<Context>({ name, use }: CommandSpec<Context>): string {
+  return name ?? use.split(" ", 1)[0]!;
+}
+
 const helpFlag = (name: string): FlagSpec => ({
   name: "help",
   short: "h",
@@ -145,7 +151,7 @@ const helpFlag = (name: string): FlagSpec => ({
 });
 
 function helpSpec<Context>(root: CommandSpec<Context>): CommandSpec<Context> {
-  const name = root.use.split(" ", 1)[0]!;
+  const name = nameOf(root);
   return {
     use: "help [command]",
     short: "Help about any command",
@@ -221,12 +227,17 @@ function nextCommand<Context>(
 /** Edits between a word and a name that is offered instead. */
 const suggestionDistanceMax = 2;
 
-/** Names near a word that names nothing, as the end of an error; may be empty. */
+/**
+ * Names near a word that names nothing, as the end of an error; may be empty. In the order of the
+ * table, not of the names.
+ */
 export function suggestions<Context>(command: Command<Context>, word: string): string {
   const typed = word.toLowerCase();
+  const asListed = (command.spec.commands ?? []).map(nameOf);
   const near = command.children
     .filter((child) => child.isAvailable)
     .map((child) => child.name)
+    .sort((a, b) => asListed.indexOf(a) - asListed.indexOf(b))
     .filter((name) => name.startsWith(typed) || editDistance(typed, name) <= suggestionDistanceMax);
   if (near.length === 0) return "";
   return `\n\nDid you mean this?\n${near.map((name) => `\t${name}\n`).join("")}`;

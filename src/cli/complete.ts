@@ -38,7 +38,7 @@ export function answerCompletion<Context>(
 ): void {
   const [request, ...words] = line;
   const answer = completions(root, words.slice(0, -1), words.at(-1)!);
-  if (answer.error !== undefined) output.err(`[Error] ${answer.error}\n`);
+  if (answer.error !== undefined) output.err(`[Debug] [Error] ${answer.error}\n`);
   const isBrief = request === completionRequests[1];
   for (const { text, description = "" } of answer.offers) {
     const shown =

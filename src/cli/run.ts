@@ -20,7 +20,7 @@ export const exitCode = {
   badArgs: 128,
 } as const;
 
-/** Ends the program: `Error: <message>` on stderr, and the code. */
+/** Ends the program: `Error: <message>` on stderr (nothing if it is empty), and the code. */
 export class ExitError extends Error {
   override readonly name = "ExitError";
   readonly code: number;
@@ -64,7 +64,7 @@ export async function runProgram<Context>(
     return exitCode.success;
   } catch (error) {
     if (error instanceof ExitError) {
-      output.err(`Error: ${error.message}\n`);
+      if (error.message !== "") output.err(`Error: ${error.message}\n`);
       return error.code;
     }
     if (!(error instanceof FlagError)) throw error;

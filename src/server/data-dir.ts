@@ -132,7 +132,7 @@ function refuseForeign(files: DirectoryFiles, path: string, memberPath: string):
     throw refused(
       path,
       "it belongs to etcd",
-      "another directory (`quorate utl import-etcd` of a later version will import it)",
+      "another directory (`quorate utl import-etcd` makes one of ours from it)",
     );
   }
   // A lock file alone is what a start leaves that was cut short before DD2.

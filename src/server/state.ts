@@ -1,7 +1,7 @@
 // ST1  Everything here is a picture of the backend's rows plus the entries applied since; it is
 //      loaded from one view, leases before keys, so that attachments find their lease.
-// ST2  An installed snapshot replaces all of it in one turn; watchers stay and go on from where
-//      they were.
+// ST2  An installed snapshot replaces all of it in one turn, after its keys were read; watchers stay
+//      and go on from where they were.
 
 import { must } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
@@ -14,6 +14,7 @@ import { AlarmStore } from "./apply/alarm.ts";
 import { BackendWriter } from "./backend/batcher.ts";
 import type { Backend } from "./backend/backend.ts";
 import { electionTicksOf, type ServerConfig } from "./config/config.ts";
+import { encodeConfStateRow } from "./conf-state-row.ts";
 import { Lessor, minLeaseTtlSeconds } from "./lease/lessor.ts";
 import { Cluster } from "./member/cluster.ts";
 import type { ImageFile } from "./mvcc/image-blocks.ts";
@@ -172,21 +173,6 @@ export function writeFirstRows(writer: BackendWriter): void {
 /** Recorded with the entry that changed it. */
 export function writeConfState(writer: BackendWriter, conf: ConfState): void {
   writer.put("meta", confStateKey, encodeConfStateRow(conf));
-}
-
-/** The row of the `meta` bucket, JSON as etcd writes it. */
-export function encodeConfStateRow(conf: ConfState): Uint8Array {
-  const lists: [string, readonly bigint[]][] = [
-    ["voters", conf.voters],
-    ["learners", conf.learners],
-    ["voters_outgoing", conf.votersOutgoing],
-    ["learners_next", conf.learnersNext],
-  ];
-  const fields = lists
-    .filter(([, ids]) => ids.length > 0)
-    .map(([name, ids]) => `"${name}":[${ids.join(",")}]`);
-  fields.push(`"auto_leave":${conf.autoLeave}`);
-  return utf8(`{${fields.join(",")}}`);
 }
 
 function readConfState(writer: BackendWriter): ConfState {

@@ -1,0 +1,35 @@
+/** `utl hashkv`. */
+import type { UtlCall } from "./context.ts";
+import { openDatabase } from "./database.ts";
+import { hashKv } from "./hash.ts";
+import { printerOf } from "./printer.ts";
+import { orExit } from "./or-exit.ts";
+
+export async function hashKvCommand(call: UtlCall): Promise<void> {
+  const print = printerOf(call);
+  const found = await orExit(async () => {
+    const database = openDatabase(call.args[0]!);
+    try {
+      return hashKv(database, call.flags.int("rev"));
+    } finally {
+      await database.close();
+    }
+  });
+  call.output.out(
+    print([
+      { title: "hash", fields: "Hash", json: "hash", value: found.hash },
+      {
+        title: "hash revision",
+        fields: "Hash revision",
+        json: "hashRevision",
+        value: found.hashRevision,
+      },
+      {
+        title: "compact revision",
+        fields: "Compact revision",
+        json: "compactRevision",
+        value: found.compactRevision,
+      },
+    ]),
+  );
+}
