@@ -31,3 +31,14 @@ test("bin/quorate takes the subcommand and passes the exit code", () => {
   assert.equal(unknown.code, 1);
   assert.match(unknown.output, /unknown subcommand "foo"/);
 });
+
+test("bin/etcdutl says its own name, quorate utl that one", () => {
+  const [etcdutl, quorate] = [join(bin, "etcdutl"), join(bin, "quorate")];
+  assert.equal(run(etcdutl, "version").output, "etcdutl version: 3.7.1\nAPI version: 3.7\n");
+  assert.match(run(quorate, "utl", "version").output, /^quorate utl version: 3\.7\.1\n/);
+  const bad = run(etcdutl, "snapshot", "status");
+  assert.deepEqual(bad, {
+    code: 128,
+    output: "Error: snapshot status requires exactly one argument\n",
+  });
+});
