@@ -4,13 +4,13 @@
  */
 import { grpcCode } from "../../base/grpc-code.ts";
 import { compare } from "../compare.ts";
-import { EtcdError, SessionExpiredError } from "../errors.ts";
+import { EtcdError } from "../errors.ts";
 import { op } from "../op.ts";
-import type { KeyValue } from "../types.ts";
+import type { Compare, GetResult } from "../types.ts";
 import {
-  endOfWait,
-  putUnique,
-  sessionSignal,
+  putUniqueOnLease,
+  takeBack,
+  underSession,
   waitForEvent,
   type MadeKey,
   type RecipeSession,
@@ -36,74 +36,86 @@ export class DoubleBarrier {
     this.#count = count;
   }
 
-  /** Until `count` processes have entered. Throws TooManyClientsError for those beyond. */
-  async enter(options: WaitOptions = {}): Promise<void> {
-    const { client, leaseId } = this.#session;
-    if ((await this.#waiters(options)).length >= this.#count) throw new TooManyClientsError();
-    this.#mine = await putUnique(client.kv, `${this.#key}/waiters`, "", leaseId);
-    const last = (await this.#waiters(options))[this.#count - 1];
-    if (last !== undefined && this.#mine.revision > last.createRevision) {
-      await this.#remove();
-      throw new TooManyClientsError();
-    }
-    if (last?.createRevision === this.#mine.revision) {
-      await client.kv.put(`${this.#key}/ready`, "");
-      return;
-    }
-    await this.#waitFor(`${this.#key}/ready`, "put", this.#mine.revision + 1, options);
+  /**
+   * Until `count` processes have entered. Throws TooManyClientsError for those beyond,
+   * SessionExpiredError, or CanceledError when the signal fires.
+   */
+  enter(options: WaitOptions = {}): Promise<void> {
+    const session = this.#session;
+    return underSession(session, options, async (signal) => {
+      if ((await this.#waiters(signal)).kvs.length >= this.#count) throw new TooManyClientsError();
+      const mine = await putUniqueOnLease(session, `${this.#key}/waiters`);
+      this.#mine = mine;
+      try {
+        const last = (await this.#waiters(signal)).kvs[this.#count - 1];
+        if (last !== undefined && mine.revision > last.createRevision) {
+          throw new TooManyClientsError();
+        }
+        if (last?.createRevision === mine.revision) {
+          await session.client.kv.put(`${this.#key}/ready`, "", { signal });
+        } else await this.#waitUntilReady(mine.revision, signal);
+      } catch (error) {
+        this.#mine = null;
+        await takeBack(session, mine.key, this.#isMine(mine));
+        throw error;
+      }
+    });
   }
 
-  /** Until all have left. One that fails instead leaves with its lease. */
-  async leave(options: WaitOptions = {}): Promise<void> {
-    for (;;) {
-      const waiters = await this.#waiters(options);
-      const lowest = waiters[0];
-      const highest = waiters.at(-1);
-      if (lowest === undefined || highest === undefined) return;
-      const isMineLowest = lowest.keyString() === this.#mine?.key;
-      if (waiters.length === 1 && isMineLowest) {
-        await this.#session.client.kv.delete(`${this.#key}/ready`);
-        await this.#remove();
-        return;
+  /** Until all have left. One that fails instead leaves with its lease. Throws as `enter` does. */
+  leave(options: WaitOptions = {}): Promise<void> {
+    const { client } = this.#session;
+    return underSession(this.#session, options, async (signal) => {
+      for (;;) {
+        const { kvs: waiters, header } = await this.#waiters(signal);
+        const lowest = waiters[0];
+        const highest = waiters.at(-1);
+        if (lowest === undefined || highest === undefined) return;
+        const isMineLowest = lowest.keyString() === this.#mine?.key;
+        if (waiters.length === 1 && isMineLowest) {
+          await client.kv.delete(`${this.#key}/ready`);
+          await this.#remove();
+          return;
+        }
+        if (!isMineLowest) await this.#remove();
+        // The first to come is the last to go: it waits for the others, and they for it.
+        const other = isMineLowest ? highest : lowest;
+        const startRevision = header.revision + 1;
+        await waitForEvent(client, other.key, "delete", { startRevision, signal });
       }
-      if (!isMineLowest) await this.#remove();
-      // The first to come is the last to go: it waits for the others, and they for it.
-      const other = isMineLowest ? highest : lowest;
-      await this.#waitFor(other.keyString(), "delete", other.createRevision, options);
+    });
+  }
+
+  /** Until somebody said so after `revision`; an older word is of a round before. */
+  async #waitUntilReady(revision: number, signal: AbortSignal): Promise<void> {
+    const { client } = this.#session;
+    const key = `${this.#key}/ready`;
+    for (;;) {
+      const { kvs, header } = await client.kv.get(key, { signal });
+      if ((kvs[0]?.modRevision ?? 0) > revision) return;
+      const startRevision = header.revision + 1;
+      if ((await waitForEvent(client, key, "put", { startRevision, signal })) !== null) return;
     }
   }
 
   /** In the order they came. */
-  async #waiters(options: WaitOptions): Promise<readonly KeyValue[]> {
-    const { kvs } = await this.#session.client.kv.get(`${this.#key}/waiters/`, {
+  #waiters(signal: AbortSignal): Promise<GetResult> {
+    return this.#session.client.kv.get(`${this.#key}/waiters/`, {
       prefix: true,
       sort: { by: "create", order: "ascend" },
-      signal: sessionSignal(this.#session, options),
+      signal,
     });
-    return kvs;
   }
 
   async #remove(): Promise<void> {
     if (this.#mine === null) return;
-    const { key, revision } = this.#mine;
+    const { key } = this.#mine;
+    const txn = this.#session.client.kv.txn().if(this.#isMine(this.#mine)).then(op.delete(key));
+    await txn.commit();
     this.#mine = null;
-    const isMine = compare.create(key).equals(revision);
-    await this.#session.client.kv.txn().if(isMine).then(op.delete(key)).commit();
   }
 
-  async #waitFor(
-    key: string,
-    type: "put" | "delete",
-    startRevision: number,
-    options: WaitOptions,
-  ): Promise<void> {
-    const signal = sessionSignal(this.#session, options);
-    try {
-      await waitForEvent(this.#session.client, key, type, { startRevision, signal });
-    } catch (error) {
-      const end = signal.aborted ? endOfWait(this.#session, signal) : error;
-      if (!(end instanceof SessionExpiredError)) await this.#remove().catch(() => undefined);
-      throw end;
-    }
+  #isMine({ key, revision }: MadeKey): Compare {
+    return compare.create(key).equals(revision);
   }
 }

@@ -1,6 +1,10 @@
 /**
  * Leader election over the keys of one prefix, the same as Go's concurrency.Election: candidates
  * put a key with their value on their lease, and the key created first leads.
+ *
+ * EL1  Leadership is given only after the candidate's key was seen to exist when no older did.
+ * EL2  A campaign that fails leaves no key of its own behind; the key of another campaign of the
+ *      same session stays.
  */
 import { grpcCode } from "../../base/grpc-code.ts";
 import { compare } from "../compare.ts";
@@ -8,8 +12,11 @@ import { CanceledError, CompactedError, ElectionNotLeaderError } from "../errors
 import { op } from "../op.ts";
 import type { Bytes, Compare, KeyValue, KvWatchLease } from "../types.ts";
 import {
+  callOptions,
   leaseSuffix,
   sessionExpired,
+  takeBack,
+  underSession,
   waitForEvent,
   waitForPredecessors,
   type RecipeSession,
@@ -55,38 +62,57 @@ export class Leadership {
 
 export class Election {
   readonly #session: RecipeSession;
+  readonly #name: string;
   readonly #prefix: string;
 
   constructor(session: RecipeSession, name: string) {
     this.#session = session;
+    this.#name = name;
     this.#prefix = `${name}/`;
   }
 
-  /** Waits until this session leads. Throws SessionExpiredError or CanceledError. */
-  async campaign(value: Bytes, options: WaitOptions = {}): Promise<Leadership> {
-    const { client, leaseId, lost } = this.#session;
-    if (lost.aborted) throw sessionExpired();
+  /**
+   * Waits until this session leads. One that leads already, or is a candidate, only changes its
+   * value. Throws SessionExpiredError, or CanceledError when the signal fires.
+   */
+  campaign(value: Bytes, options: WaitOptions = {}): Promise<Leadership> {
+    const { client } = this.#session;
+    return underSession(this.#session, options, async (signal) => {
+      const { leadership, isMade } = await this.#enter(value, signal);
+      try {
+        await waitForPredecessors(client, this.#prefix, leadership.revision - 1, signal);
+        const { succeeded } = await client.kv.txn().if(leadership.isLeader()).commit();
+        if (!succeeded) throw sessionExpired(); // EL1
+        return leadership;
+      } catch (error) {
+        if (isMade) await takeBack(this.#session, leadership.key, leadership.isLeader()); // EL2
+        throw error;
+      }
+    });
+  }
+
+  async #enter(
+    value: Bytes,
+    signal: AbortSignal,
+  ): Promise<{ readonly leadership: Leadership; readonly isMade: boolean }> {
+    const { client, leaseId } = this.#session;
     const key = this.#prefix + leaseSuffix(leaseId);
-    const entered = await client.kv
+    const txn = client.kv
       .txn()
       .if(compare.create(key).equals(0))
       .then(op.put(key, value, { lease: leaseId }))
-      .else(op.put(key, value, { ignoreLease: true }), op.get(key))
-      .commit();
+      .else(op.put(key, value, { ignoreLease: true }), op.get(key));
+    const entered = await txn.commit({ signal }).catch(async (error: unknown) => {
+      // EL2, as far as it can be told: what was put a second time was there before.
+      const isNew = compare.version(key).equals(1);
+      await takeBack(this.#session, key, isNew, compare.value(key).equals(value));
+      throw error;
+    });
     const revision = entered.succeeded
       ? entered.header.revision
       : (entered.responses[1].kvs[0]?.createRevision ?? 0);
     const leadership = new Leadership(this.#session, key, revision);
-    try {
-      await waitForPredecessors(this.#session, this.#prefix, revision - 1, options);
-      const { succeeded } = await client.kv.txn().if(leadership.isLeader()).commit();
-      if (!succeeded) throw sessionExpired();
-      return leadership;
-    } catch (error) {
-      // If even this fails, the lease takes the key with it.
-      await leadership.resign().catch(() => false);
-      throw error;
-    }
+    return { leadership, isMade: entered.succeeded };
   }
 
   /** Takes up the leadership that a former process of the same session held. */
@@ -101,20 +127,20 @@ export class Election {
 
   /** Every leader and every value it proclaims, beginning with the present one. */
   observe(options: WaitOptions = {}): AsyncIterable<KeyValue> {
-    return observeElection(this.#session.client, this.#prefix.slice(0, -1), options);
+    return observeElection(this.#session.client, this.#name, options);
   }
 }
 
 async function leaderOf(
   client: KvWatchLease,
   prefix: string,
-  { signal }: WaitOptions,
+  options: WaitOptions,
 ): Promise<KeyValue | null> {
   const { kvs } = await client.kv.get(prefix, {
     prefix: true,
     sort: { by: "create", order: "ascend" },
     limit: 1,
-    ...(signal === undefined ? {} : { signal }),
+    ...callOptions(options),
   });
   return kvs[0] ?? null;
 }
@@ -131,6 +157,7 @@ export async function* observeElection(
   const signal = options.signal ?? new AbortController().signal;
   const prefix = `${name}/`;
   const sorted = { sort: { by: "create", order: "ascend" }, limit: 1 } as const;
+  let last: KeyValue | null = null;
   try {
     for (;;) {
       const { kvs, header } = await client.kv.get(prefix, { prefix: true, signal, ...sorted });
@@ -140,12 +167,17 @@ export async function* observeElection(
         await waitForEvent(client, prefix, "put", { prefix: true, startRevision, signal });
         continue;
       }
-      yield leader;
-      yield* valuesOf(client, leader, startRevision, signal);
+      // Known already when only the history of its watch was compacted.
+      if (last === null || !isSame(leader, last)) yield (last = leader);
+      for await (const kv of valuesOf(client, leader, startRevision, signal)) yield (last = kv);
     }
   } catch (error) {
     if (!(signal.aborted && error instanceof CanceledError)) throw error;
   }
+}
+
+function isSame(a: KeyValue, b: KeyValue): boolean {
+  return a.modRevision === b.modRevision && a.createRevision === b.createRevision;
 }
 
 /** What the leader puts until its key goes, or until history was compacted. */

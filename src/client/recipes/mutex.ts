@@ -14,6 +14,8 @@ import type { Compare, Kv } from "../types.ts";
 import {
   leaseSuffix,
   sessionExpired,
+  takeBack,
+  underSession,
   waitForPredecessors,
   type RecipeSession,
   type WaitOptions,
@@ -76,45 +78,52 @@ export class Mutex {
   }
 
   /** Waits for the lock. Throws SessionExpiredError, or CanceledError when the signal fires. */
-  async lock(options: WaitOptions = {}): Promise<Lock> {
-    const { lock, isFirst, isMade } = await this.#enter(options);
-    if (isFirst) return lock;
-    try {
-      const before = lock.fencingRevision - 1;
-      await waitForPredecessors(this.#session, this.#prefix, before, options);
-      if (!(await lock.isHeld())) throw sessionExpired(); // MX1
-      return lock;
-    } catch (error) {
-      // MX3: if even this fails, the lease takes the key with it.
-      if (isMade) await lock.unlock().catch(() => false);
-      throw error;
-    }
+  lock(options: WaitOptions = {}): Promise<Lock> {
+    return underSession(this.#session, options, async (signal) => {
+      const { lock, isFirst, isMade } = await this.#enter(signal);
+      if (isFirst) return lock;
+      try {
+        const before = lock.fencingRevision - 1;
+        await waitForPredecessors(this.#session.client, this.#prefix, before, signal);
+        if (!(await lock.isHeld())) throw sessionExpired(); // MX1
+        return lock;
+      } catch (error) {
+        if (isMade) await takeBack(this.#session, lock.key, lock.isOwner()); // MX3
+        throw error;
+      }
+    });
   }
 
-  /** The lock if it is free, else null. */
-  async tryLock(options: WaitOptions = {}): Promise<Lock | null> {
-    const { lock, isFirst, isMade } = await this.#enter(options);
-    if (isFirst) return lock;
-    if (isMade) await lock.unlock(); // MX3
-    return null;
+  /** The lock if it is free, else null. Throws as {@link lock} does. */
+  tryLock(options: WaitOptions = {}): Promise<Lock | null> {
+    return underSession(this.#session, options, async (signal) => {
+      const { lock, isFirst, isMade } = await this.#enter(signal);
+      if (isFirst) return lock;
+      if (isMade) await lock.unlock(); // MX3
+      return null;
+    });
   }
 
   /** Puts the session's key, or finds it there, and tells whether it is the oldest. */
-  async #enter({ signal }: WaitOptions): Promise<Entered> {
-    const { client, leaseId, lost } = this.#session;
-    if (lost.aborted) throw sessionExpired();
+  async #enter(signal: AbortSignal): Promise<Entered> {
+    const { client, leaseId } = this.#session;
     const key = this.#prefix + leaseSuffix(leaseId);
     const oldest = op.get(this.#prefix, {
       prefix: true,
       sort: { by: "create", order: "ascend" },
       limit: 1,
     });
-    const entered = await client.kv
+    // Tells this call's key from one that another call of the session made.
+    const mark = crypto.randomUUID();
+    const txn = client.kv
       .txn()
       .if(compare.create(key).equals(0))
-      .then(op.put(key, "", { lease: leaseId }), oldest)
-      .else(op.get(key), oldest)
-      .commit(signal === undefined ? {} : { signal });
+      .then(op.put(key, mark, { lease: leaseId }), oldest)
+      .else(op.get(key), oldest);
+    const entered = await txn.commit({ signal }).catch(async (error: unknown) => {
+      await takeBack(this.#session, key, compare.value(key).equals(mark)); // MX3
+      throw error;
+    });
     const owner = entered.responses[1].kvs[0]?.createRevision;
     const revision = entered.succeeded
       ? entered.header.revision

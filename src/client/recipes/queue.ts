@@ -2,6 +2,7 @@
  * Queues of Go's recipes: an element is a key, taken by who deletes it first.
  *
  * QU1  An element is given to exactly one taker: it is deleted only if it is still as it was read.
+ * QU2  It is gone then: one whose taker fails, or does not hear of its taking, is lost.
  */
 import type { Bytes, GetOptions, KeyValue, KvWatchLease } from "../types.ts";
 import { compare } from "../compare.ts";
@@ -89,6 +90,9 @@ export class PriorityQueue {
     });
     const last = kvs[0]?.keyString().split("/").at(-1);
     const sequence = last === undefined ? 0 : Number(last) + 1;
+    if (!Number.isSafeInteger(sequence)) {
+      throw new Error(`Cannot enqueue behind "${prefix}/${String(last)}", which is no element`);
+    }
     const key = `${prefix}/${sequence.toString().padStart(sequenceDigits, "0")}`;
     // Every enqueue writes this key too: so a sequence number that was read, taken and deleted
     // meanwhile is noticed.

@@ -2,13 +2,12 @@
  * Many readers or one writer, with the keys of Go's recipe: `<name>/read/…` and `<name>/write/…`.
  * A reader waits for the writers before it, a writer for all before it, so neither starves.
  */
-import { CanceledError } from "../errors.ts";
 import { Lock } from "./mutex.ts";
 import {
-  endOfWait,
-  putUnique,
+  putUniqueOnLease,
   sessionExpired,
-  sessionSignal,
+  takeBack,
+  underSession,
   waitForPredecessors,
   type RecipeSession,
   type WaitOptions,
@@ -33,21 +32,20 @@ export class RwMutex {
     return this.#acquire("write", this.#prefix, options);
   }
 
-  async #acquire(kind: string, waitsFor: string, options: WaitOptions): Promise<Lock> {
+  #acquire(kind: string, waitsFor: string, options: WaitOptions): Promise<Lock> {
     const session = this.#session;
-    const signal = sessionSignal(session, options);
-    if (signal.aborted) throw endOfWait(session, signal);
-    const { kv } = session.client;
-    const made = await putUnique(kv, this.#prefix + kind, "", session.leaseId);
-    const lock = new Lock(session, made.key, made.revision);
-    try {
-      await waitForPredecessors(session, waitsFor, made.revision - 1, options);
-      if (!(await lock.isHeld())) throw sessionExpired();
-      return lock;
-    } catch (error) {
-      // If even this fails, the lease takes the key with it.
-      await lock.unlock().catch(() => false);
-      throw signal.aborted && error instanceof CanceledError ? endOfWait(session, signal) : error;
-    }
+    const { client } = session;
+    return underSession(session, options, async (signal) => {
+      const made = await putUniqueOnLease(session, this.#prefix + kind);
+      const lock = new Lock(session, made.key, made.revision);
+      try {
+        await waitForPredecessors(client, waitsFor, made.revision - 1, signal);
+        if (!(await lock.isHeld())) throw sessionExpired();
+        return lock;
+      } catch (error) {
+        await takeBack(session, lock.key, lock.isOwner());
+        throw error;
+      }
+    });
   }
 }

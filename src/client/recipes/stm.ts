@@ -13,7 +13,17 @@ import { compare } from "../compare.ts";
 import { CompactedError, EtcdError } from "../errors.ts";
 import { toBytes } from "../input.ts";
 import { op } from "../op.ts";
-import type { Bytes, Compare, GetResult, Header, KeyValue, Kv, Op, PutOptions } from "../types.ts";
+import type {
+  Bytes,
+  Compare,
+  DeleteOp,
+  GetResult,
+  Header,
+  KeyValue,
+  Kv,
+  PutOp,
+  PutOptions,
+} from "../types.ts";
 
 /**
  * - "serializableSnapshot": reads of one revision, and neither they nor the keys written changed.
@@ -60,7 +70,10 @@ interface Read {
   readonly revision: number;
 }
 
-type Write = { readonly op: Op; readonly value: Uint8Array | null };
+interface Write {
+  readonly op: PutOp | DeleteOp;
+  readonly value: Uint8Array | null;
+}
 
 /** What one attempt reads and writes. */
 export class StmTransaction {
@@ -150,10 +163,9 @@ export class StmTransaction {
     if (this.#isolation !== "serializableSnapshot" || reads.length === 0) return unread;
     // The first revision that the attempt did not see.
     const next = Math.min(...reads.map(({ revision }) => revision)) + 1;
-    const written = [...this.#writes.values()].map(({ op: write }) => {
-      const key = write.kind === "txn" ? "" : write.key;
-      return compare.mod(key).lessThan(next);
-    });
+    const written = [...this.#writes.values()].map((write) =>
+      compare.mod(write.op.key).lessThan(next),
+    );
     return [...unread, ...written];
   }
 }
