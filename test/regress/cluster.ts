@@ -35,7 +35,7 @@ export class Cluster {
       ...{ heartbeatMs: 100, electionMs: 1000, batchIntervalMs: 100, catchUpEntries: 5000 },
       ...options,
     });
-    this.#release = this.world.checks.install();
+    this.#release = this.world.checks.raft.install();
     for (const member of this.members) member.start();
     this.until("all members serve", () => this.members.every((one) => one.methods !== null));
   }
