@@ -187,7 +187,7 @@ async function* valuesOf(
   startRevision: number,
   signal: AbortSignal,
 ): AsyncGenerator<KeyValue, void> {
-  const watcher = client.watch.watch(leader.key, { startRevision, signal });
+  const watcher = client.watch.watch(leader.key, { startRevision, requireLeader: true, signal });
   try {
     for await (const event of watcher.events()) {
       if (event.type === "delete") return;

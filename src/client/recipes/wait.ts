@@ -98,7 +98,9 @@ export async function waitForEvent(
   { prefix = false, startRevision, signal }: EventWait,
 ): Promise<WatchEvent | null> {
   const filter = type === "put" ? { noDelete: true } : { noPut: true };
-  const watcher = client.watch.watch(key, { prefix, startRevision, signal, ...filter });
+  // A member without a leader hears of nothing: the watch then moves to another one.
+  const range = { prefix, startRevision, requireLeader: true };
+  const watcher = client.watch.watch(key, { ...range, signal, ...filter });
   try {
     for await (const event of watcher.events()) if (event.type === type) return event;
   } catch (error) {
