@@ -4,7 +4,7 @@
  * call, resolving call, load balancing call, filters, each with promises) costs twice as much as
  * the call. Balancing over members is done above, in balancer.ts.
  */
-import { connectivityState, experimental } from "@grpc/grpc-js";
+import { connectivityState, experimental, Metadata } from "@grpc/grpc-js";
 
 type Helper = ConstructorParameters<typeof experimental.ChildLoadBalancerHandler>[0];
 type UpdateAddressList = experimental.ChildLoadBalancerHandler["updateAddressList"];
@@ -37,13 +37,11 @@ class DirectConfig {
   }
 }
 
-const noMetadata = { metadata: {}, extraPickInfo: {} } as Parameters<
-  experimental.Picker["pick"]
->[0];
+const pickArguments = { metadata: new Metadata(), extraPickInfo: {} };
 
 function picked(state: connectivityState, picker: experimental.Picker): Subchannel | null {
   if (state !== connectivityState.READY) return null;
-  return picker.pick(noMetadata).subchannel?.getRealSubchannel() ?? null;
+  return picker.pick(pickArguments).subchannel?.getRealSubchannel() ?? null;
 }
 
 /** grpc-js hands addresses to net.connect as they are: a signal in them aborts the attempt. */

@@ -22,7 +22,8 @@ const backoffFactorMax = 10;
 
 /** What a status means; `endpoint` is where the call was sent. */
 export function statusError(endpoint: string, status: CallStatus): EtcdError {
-  const { code, details, rstCode } = status;
+  const { details, rstCode } = status;
+  const code: number = status.code;
   const wasCut = code === grpcCode.canceled && rstCode === canceledStream;
   const error = fromStatus(code, details);
   if (wasCut) return new ConnectionError(endpoint, "the server dropped the call");

@@ -6,6 +6,8 @@
  * SC2  What is sent before the stream is open waits here and leaves first.
  * SC3  At most one message is asked for at a time, and none while paused.
  */
+import { status as grpcStatus } from "@grpc/grpc-js";
+
 import { grpcCode } from "../base/grpc-code.ts";
 import type { ActiveCall } from "./active-calls.ts";
 import type { Waiter } from "./balancer.ts";
@@ -192,7 +194,7 @@ export class StreamCall<Request, Response>
   onReceiveStatus(status: CallStatus): void {
     if (this.#isDone) return;
     this.#raw = null;
-    if (status.code === grpcCode.ok) {
+    if (status.code === grpcStatus.OK) {
       this.#stop();
       this.#receiver.ended();
       return;
@@ -233,7 +235,7 @@ export class StreamCall<Request, Response>
     this.#parts.active.delete(this);
     this.#parts.balancer.stopWaiting(this);
     this.#options?.signal?.removeEventListener("abort", this);
-    this.#raw?.cancelWithStatus(grpcCode.canceled, "given up");
+    this.#raw?.cancelWithStatus(grpcStatus.CANCELLED, "given up");
     this.#raw = null;
     this.#early = [];
     this.#tellDrained();

@@ -9,7 +9,7 @@
  *     ^         fetch      wait           |
  *     +------------ back-off <------------+ failed, and may be tried again
  */
-import type { Metadata } from "@grpc/grpc-js";
+import { status as grpcStatus, type Metadata } from "@grpc/grpc-js";
 
 import { grpcCode } from "../base/grpc-code.ts";
 import type { ActiveCall } from "./active-calls.ts";
@@ -189,7 +189,7 @@ export class UnaryCall<Request, Response> implements CallListener, ActiveCall, W
     }
     if (this.#isDone) return;
     this.#raw = null;
-    if (status.code === grpcCode.ok) this.#succeed();
+    if (status.code === grpcStatus.OK) this.#succeed();
     else this.#failedTry(status);
   }
 
@@ -239,7 +239,7 @@ export class UnaryCall<Request, Response> implements CallListener, ActiveCall, W
   #drop(): void {
     if (this.#raw === null) return;
     this.#staleStatuses++;
-    this.#raw.cancelWithStatus(grpcCode.canceled, "given up");
+    this.#raw.cancelWithStatus(grpcStatus.CANCELLED, "given up");
     this.#raw = null;
   }
 
