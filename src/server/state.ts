@@ -1,7 +1,7 @@
 // ST1  Everything here is a picture of the backend's rows plus the entries applied since; it is
 //      loaded from one view, leases before keys, so that attachments find their lease.
-// ST2  An installed snapshot replaces all of it in one turn, after its keys were read; watchers stay
-//      and go on from where they were.
+// ST2  An installed snapshot replaces all of it in one turn, after its keys were read; watchers
+//      stay and go on from where they were.
 
 import { must } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
