@@ -1,5 +1,5 @@
 /** Connections that a test plays by hand. */
-import { Metadata } from "@grpc/grpc-js";
+import { Metadata, status as grpcStatus } from "@grpc/grpc-js";
 
 import type { EtcdError as Constant } from "../../src/base/etcd-errors.ts";
 import type {
@@ -12,6 +12,10 @@ import type {
 import { clientSettings, type ClientOptions } from "../../src/client/client-options.ts";
 import { Connection } from "../../src/client/connection.ts";
 import { HandClock } from "./scripted-caller.ts";
+
+function toStatus(code: number): grpcStatus {
+  return grpcStatus[grpcStatus[code] as keyof typeof grpcStatus];
+}
 
 /** A call as it would be on the wire. */
 export class FakeCall implements RawCall {
@@ -30,7 +34,7 @@ export class FakeCall implements RawCall {
     this.#listener = listener;
   }
 
-  cancelWithStatus(code: CallStatus["code"], details: string): void {
+  cancelWithStatus(code: grpcStatus, details: string): void {
     this.isCanceled = true;
     queueMicrotask(() => this.status(code, details));
   }
@@ -55,9 +59,15 @@ export class FakeCall implements RawCall {
   raw(bytes: Buffer): void {
     this.#listener.onReceiveMessage(bytes);
   }
-  status(code: CallStatus["code"], details: string, rstCode?: number): void {
+  status(code: number, details: string, rstCode?: number): void {
     const about = rstCode === undefined ? {} : { rstCode };
-    this.#listener.onReceiveStatus({ code, details, metadata: new Metadata(), ...about });
+    const metadata = new Metadata();
+    this.#listener.onReceiveStatus({
+      code: code as grpcStatus,
+      details,
+      metadata,
+      ...about,
+    });
   }
   answer(text: string): void {
     this.message(text);
