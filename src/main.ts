@@ -15,7 +15,7 @@ const manifest = JSON.parse(
 ) as Manifest;
 
 /** The server starts when the first argument is none of these. */
-const later = new Set(["ctl", "operator", "console", "gateway", "grpc-proxy"]);
+const later = new Set(["operator", "console", "gateway", "grpc-proxy"]);
 
 const isQuestion = /^--?(?:version|help|h)$/;
 
@@ -37,7 +37,12 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   const [first = "", ...rest] = args;
-  // bin/etcdutl is the same program under the name that its help then says.
+  // bin/etcdctl and bin/etcdutl are the same programs under names that their help then says.
+  if (first === "ctl" || first === "etcdctl") {
+    const { ctlMain } = await import("./ctl/main.ts");
+    await ctlMain(first === "ctl" ? "quorate ctl" : first, rest);
+    return;
+  }
   if (first === "utl" || first === "etcdutl") {
     const { utlMain } = await import("./utl/main.ts");
     await utlMain(first === "utl" ? "quorate utl" : first, rest);

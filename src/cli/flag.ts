@@ -307,6 +307,7 @@ function valueName(spec: FlagSpec): { name: string; usage: string } {
 function shownDefault(spec: FlagSpec): string {
   const flags = new FlagSet([spec]);
   const shown = flags.text(spec.name);
-  if (["", "0", "0s", "false", "[]"].includes(shown)) return "";
+  const nothing = spec.type === "string" ? [""] : ["0", "0s", "false", "[]"];
+  if (nothing.includes(shown)) return "";
   return ` (default ${spec.type === "string" ? goQuote(shown) : shown})`;
 }

@@ -11,6 +11,8 @@ export interface CommandResult {
 export interface CommandOptions {
   readonly cwd?: string;
   readonly input?: string;
+  /** The input stays open behind `input`. */
+  readonly isInputOpen?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   /** The program is ended after this many milliseconds. */
   readonly timeoutMs?: number;
@@ -53,7 +55,8 @@ export function runCommand(
     });
     // A program that does not read its input closes the pipe: nothing is lost by that.
     child.stdin.on("error", () => undefined);
-    child.stdin.end(options.input ?? "");
+    if (options.isInputOpen === true) child.stdin.write(options.input ?? "");
+    else child.stdin.end(options.input ?? "");
   });
 }
 

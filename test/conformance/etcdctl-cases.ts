@@ -3,30 +3,34 @@
 export interface CtlCase {
   readonly args: readonly string[];
   readonly input?: string;
+  readonly isInputOpen?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
   /** A watch never ends by itself: it is ended when this text was printed. */
   readonly endAt?: string;
+  /** Longest time; SIGTERM then ends it. */
+  readonly timeoutMs?: number;
   /** Columns of sizes and raft positions are blanked. */
   readonly isStatus?: boolean;
 }
 
 /** Splits at blanks; `''` stands for an empty argument. */
-function words(line: string): readonly string[] {
+export function words(line: string): readonly string[] {
   return line.split(" ").map((word) => (word === "''" ? "" : word));
 }
 
-const run = (line: string): CtlCase => ({ args: words(line) });
-const runAll = (lines: string): CtlCase[] =>
+export const run = (line: string): CtlCase => ({ args: words(line) });
+export const runAll = (lines: string): CtlCase[] =>
   lines
     .trim()
     .split("\n")
     .map((l) => run(l.trim()));
 
-const formats = ["simple", "json", "fields", "protobuf", "table"] as const;
+export const formats = ["simple", "json", "fields", "protobuf", "table"] as const;
 /**
  * `LEASE` in an argument is the newest lease of the server the command goes to, `MEMBER` the newest
  * member added there, `LOCAL` that server itself.
  */
-const inEachFormat = (line: string): CtlCase[] => formats.map((f) => run(`${line} -w ${f}`));
+export const inEachFormat = (line: string): CtlCase[] => formats.map((f) => run(`${line} -w ${f}`));
 
 const txnInput = `mod("foo") > "0"
 version("nokey") = "0"

@@ -16,6 +16,8 @@ const localMember = "b71f75320dc06a6c";
 
 /** One server and the leases granted on it so far. */
 interface Side {
+  /** The etcdctl that is run. */
+  readonly program: string;
   readonly server: Server;
   readonly leases: string[]; // hex, newest last
   readonly members: string[]; // hex, newest last
@@ -56,6 +58,7 @@ function blankTimes(text: string): string {
   return text
     .replaceAll(/took = [\d.]+[mµn]?s/g, "took = <time>")
     .replaceAll(/took [\d.]+[mµn]?s/g, "took <time>")
+    .replaceAll(/took [\d.]+[mµn]?s\./g, "took <time>.")
     .replaceAll(/"took":"[^"]*"/g, `"took":"<time>"`)
     .replaceAll(/"Took" : \S+/g, `"Took" : <time>`)
     .replaceAll(/│ +true │ +[\d.]+[mµn]?s │/g, "│ true │ <time> │")
@@ -93,7 +96,9 @@ export function blankOutput({ stdout, stderr, code }: CommandResult): string {
 
 function normalise(side: Side, c: CtlCase, text: string): string {
   if (c.args[1] === "grant") noteLease(side, text);
-  let out = text.replaceAll(side.server.endpoint, "<endpoint>");
+  let out = text
+    .replaceAll(side.server.endpoint, "<endpoint>")
+    .replaceAll(side.server.folder, "<folder>");
   if (c.args[1] === "add") noteMember(side, text);
   out = blankMembers(side, blankLeases(side, out));
   out = squeezeTable(blankTerm(blankTimes(out)));
@@ -108,18 +113,27 @@ function withoutLogLines(stderr: string): string {
     .join("\n");
 }
 
-async function runCase(program: string, side: Side, c: CtlCase): Promise<string> {
+async function runCase(side: Side, c: CtlCase): Promise<string> {
   const placeholders: Readonly<Record<string, string | undefined>> = {
     LEASE: side.leases.at(-1),
     MEMBER: side.members.at(-1),
     LOCAL: localMember,
+    SERVER: side.server.endpoint,
+    FOLDER: side.server.folder,
   };
-  const args = c.args.map((arg) => (arg in placeholders ? (placeholders[arg] ?? "0") : arg));
+  const args = c.args.map((arg) =>
+    arg.replaceAll(
+      /\b(?:LEASE|MEMBER|LOCAL|SERVER|FOLDER)\b/g,
+      (name) => placeholders[name] ?? "0",
+    ),
+  );
   const { endAt } = c;
-  const result = await runCommand(program, args, {
-    timeoutMs: caseTimeoutMs,
-    env: { ETCDCTL_ENDPOINTS: side.server.endpoint },
+  const hasEndpoints = args.some((arg) => arg.startsWith("--endpoints"));
+  const result = await runCommand(side.program, args, {
+    timeoutMs: c.timeoutMs ?? caseTimeoutMs,
+    env: { ...(hasEndpoints ? {} : { ETCDCTL_ENDPOINTS: side.server.endpoint }), ...c.env },
     ...(c.input === undefined ? {} : { input: c.input }),
+    ...(c.isInputOpen === undefined ? {} : { isInputOpen: c.isInputOpen }),
     ...(endAt === undefined
       ? {}
       : {
@@ -141,13 +155,24 @@ export async function compareEtcdctl(
   programs: Programs,
   pair: { readonly want: Server; readonly got: Server },
 ): Promise<void> {
-  const want: Side = { server: pair.want, leases: [], members: [] };
-  const got: Side = { server: pair.got, leases: [], members: [] };
-  for (const c of ctlCases) {
-    const [wanted, gotten] = await Promise.all([
-      runCase(programs.etcdctl, want, c),
-      runCase(programs.etcdctl, got, c),
-    ]);
-    report.compare(`etcdctl ${c.args.join(" ")}`, wanted, gotten);
+  const { etcdctl } = programs;
+  const sides = { want: newSide(etcdctl, pair.want), got: newSide(etcdctl, pair.got) };
+  await compareCases(report, "etcdctl", sides, ctlCases);
+}
+
+export function newSide(program: string, server: Server): Side {
+  return { program, server, leases: [], members: [] };
+}
+
+/** The same commands on both sides, each with its own program and server. */
+export async function compareCases(
+  report: Report,
+  label: string,
+  { want, got }: { readonly want: Side; readonly got: Side },
+  cases: readonly CtlCase[],
+): Promise<void> {
+  for (const c of cases) {
+    const [wanted, gotten] = await Promise.all([runCase(want, c), runCase(got, c)]);
+    report.compare(`${label} ${c.args.join(" ")}`, wanted, gotten);
   }
 }

@@ -6,8 +6,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { buildPrograms, type Programs } from "./build.ts";
+import { clientAgainstGo } from "./client.ts";
 import { runCommand } from "./command.ts";
 import { compareClusters } from "./cluster-answers.ts";
+import { compareCtl } from "./ctl.ts";
 import { compareEtcdctl } from "./etcdctl.ts";
 import { compareHttp } from "./http.ts";
 import { mixedJoin } from "./mixed-join.ts";
@@ -20,6 +22,8 @@ import { compareScenarios } from "./scenarios.ts";
 import { quorateProgram, startServer, type Server } from "./servers.ts";
 import { compareSnapshots } from "./snapshots.ts";
 import { runTours } from "./tours.ts";
+import { compareUtl } from "./utl.ts";
+import { roundTrip } from "./utl-round-trip.ts";
 
 const randomRequestsDefault = "10000";
 const randomTimeoutMs = 60 * 60_000;
@@ -30,8 +34,8 @@ const { values: options } = parseArgs({
     only: {
       type: "string",
       default: [
-        "scenarios,random,etcdctl,http,peers,snapshots,tours,h2spec,kill",
-        "mixed-join,mixed-load,mixed-leases,cluster,readme",
+        "scenarios,random,etcdctl,ctl,http,peers,snapshots,tours,h2spec,kill",
+        "mixed-join,mixed-load,mixed-leases,cluster,readme,utl",
       ].join(),
     },
     n: { type: "string", default: randomRequestsDefault },
@@ -98,6 +102,7 @@ async function main(): Promise<number> {
     scenarios: () => withPair(programs, (pair) => compareScenarios(report, programs, pair)),
     random: () => withPair(programs, (pair) => compareRandom(report, programs, pair)),
     etcdctl: () => withPair(programs, (pair) => compareEtcdctl(report, programs, pair)),
+    ctl: () => compareCtl(report, programs),
     http: () => withPair(programs, (pair) => compareHttp(report, pair)),
     peers: () => comparePeers(report, programs),
     snapshots: () => withPair(programs, (pair) => compareSnapshots(report, programs, pair)),
@@ -113,6 +118,11 @@ async function main(): Promise<number> {
     "mixed-leases": () => mixedLeases(report, programs, "qqg"),
     cluster: () => compareClusters(report, programs),
     readme: () => checkReadme(report, programs),
+    client: () => clientAgainstGo(report, programs),
+    utl: async () => {
+      await compareUtl(report, programs);
+      await withPair(programs, (pair) => roundTrip(report, programs, pair));
+    },
     kill: () => runOther(report, "kill -9 under load", "../crash/kill.ts"),
   };
   for (const name of options.only.split(",")) {

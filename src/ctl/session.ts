@@ -1,0 +1,148 @@
+/**
+ * One command's way to the cluster: flags and environment become a connection and a style of
+ * printing; answers are printed, failures end the program with etcdctl's text and code.
+ */
+import { ExitError, exitCode } from "../cli/run.ts";
+import type { Caller } from "../client/caller.ts";
+import type { Connection } from "../client/connection.ts";
+import type { CallOptions } from "../client/types.ts";
+import type { CtlCall } from "./commands/spec.ts";
+import { connect } from "./connect.ts";
+import { readEnvironment, variableOf } from "./flags-from-env.ts";
+import { connectionCause, goErrorText } from "./go-error.ts";
+import { logLine } from "./log.ts";
+import type { Shown, Style } from "./print/shown.ts";
+import { parseFormat, render } from "./print/shown.ts";
+import type { Settings } from "./settings.ts";
+import { clientOptions, readSettings } from "./settings.ts";
+import type { Schema } from "./wire/message.ts";
+import { decodeMessage } from "./wire/message.ts";
+import { Recorder } from "./wire/recorder.ts";
+
+/** How a failed command ends: with which code, and what comes before the reason. */
+export interface Ending {
+  readonly code?: number;
+  /** Text around the reason. */
+  readonly wrap?: (reason: string) => string;
+}
+
+/** Flags and environment, read; nothing is connected yet. */
+export class Session {
+  readonly call: CtlCall;
+  readonly settings: Settings;
+  style: Style;
+
+  constructor(call: CtlCall, settings: Settings, style: Style) {
+    this.call = call;
+    this.settings = settings;
+    this.style = style;
+  }
+
+  /** For short commands: `--command-timeout`. */
+  get short(): CallOptions {
+    return { timeoutMs: Math.max(this.call.flags.durationMs("command-timeout"), 1) };
+  }
+
+  /** For commands that wait as long as it takes. */
+  get patient(): CallOptions {
+    return { timeoutMs: Infinity };
+  }
+
+  /** Prints a result. */
+  show(shown: Shown): void {
+    this.call.output.out(render(shown, this.style));
+  }
+
+  print(text: string): void {
+    this.call.output.out(text);
+  }
+
+  /** Connects, runs, closes. What the client fails with becomes an {@link ExitError}. */
+  async run<T>(
+    use: (connection: Connection) => Promise<T>,
+    ending: Ending = {},
+    settings: Settings = this.settings,
+  ): Promise<T> {
+    const connection = connect(clientOptions(settings));
+    try {
+      if (settings.login.username !== undefined) await this.#signIn(connection);
+      return await use(connection);
+    } catch (error) {
+      throw this.failure(error, ending);
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** One request whose answer is wanted whole. */
+  ask<T>(
+    answer: Schema<T>,
+    send: (caller: Caller) => Promise<unknown>,
+    ending: Ending = {},
+    settings: Settings = this.settings,
+  ): Promise<T> {
+    return this.run(({ caller }) => askCaller(caller, answer, send), ending, settings);
+  }
+
+  /** The end of the program after a failure; says why a connection failed, as a line of log. */
+  failure(error: unknown, { code = exitCode.error, wrap = (reason) => reason }: Ending): ExitError {
+    if (error instanceof ExitError) return error;
+    this.warnOf(error);
+    return new ExitError(code, wrap(goErrorText(error)), { cause: error });
+  }
+
+  warnOf(error: unknown): void {
+    const cause = connectionCause(error);
+    if (cause === undefined) return;
+    this.call.output.err(logLine("warn", "no answer from the endpoints", { error: cause }));
+  }
+
+  async #signIn(connection: Connection): Promise<void> {
+    try {
+      await connection.signIn();
+    } catch (error) {
+      throw this.failure(error, { code: exitCode.badConnection });
+    }
+  }
+}
+
+/** Sends by one of the client's areas and decodes what came back. */
+export async function askCaller<T>(
+  caller: Caller,
+  answer: Schema<T>,
+  send: (caller: Caller) => Promise<unknown>,
+): Promise<T> {
+  const recorder = new Recorder(caller);
+  await send(recorder);
+  return decodeMessage(answer, recorder.answer);
+}
+
+/** @throws ExitError */
+export async function openSession(call: CtlCall): Promise<Session> {
+  readEnvironment(call);
+  const { flags, output, command } = call;
+  if (flags.bool("debug")) {
+    for (const { name } of command.inheritedFlags()) {
+      output.err(`${variableOf(name)}=${flags.text(name)}\n`);
+    }
+  }
+  const settings = await readSettings(call);
+  const format = parseFormat(flags.string("write-out"));
+  return new Session(call, settings, { format, isHex: flags.bool("hex") });
+}
+
+/** One request, one answer, printed: most commands. */
+export async function askAndShow<T>(
+  call: CtlCall,
+  answer: Schema<T>,
+  request: {
+    readonly send: (caller: Caller, session: Session) => Promise<unknown>;
+    readonly show: (response: T) => Shown;
+    readonly ending?: Ending;
+  },
+): Promise<void> {
+  const session = await openSession(call);
+  const send = (caller: Caller): Promise<unknown> => request.send(caller, session);
+  const response = await session.ask(answer, send, request.ending);
+  session.show(request.show(response));
+}
