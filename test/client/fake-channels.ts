@@ -2,13 +2,7 @@
 import { Metadata, status as grpcStatus } from "@grpc/grpc-js";
 
 import type { EtcdError as Constant } from "../../src/base/etcd-errors.ts";
-import type {
-  CallListener,
-  CallStatus,
-  Channel,
-  ChannelState,
-  RawCall,
-} from "../../src/client/channel.ts";
+import type { CallListener, Channel, ChannelState, RawCall } from "../../src/client/channel.ts";
 import { clientSettings, type ClientOptions } from "../../src/client/client-options.ts";
 import { Connection } from "../../src/client/connection.ts";
 import { HandClock } from "./scripted-caller.ts";
@@ -63,7 +57,7 @@ export class FakeCall implements RawCall {
     const about = rstCode === undefined ? {} : { rstCode };
     const metadata = new Metadata();
     this.#listener.onReceiveStatus({
-      code: code as grpcStatus,
+      code: toStatus(code),
       details,
       metadata,
       ...about,
