@@ -11,7 +11,7 @@
 // LK3  When it is not known whether an acquisition took place, the leasing key is given back.
 import { fromBinaryString } from "../../base/bytes.ts";
 import { compare } from "../compare.ts";
-import { ClientClosedError, EtcdError } from "../errors.ts";
+import { ClientClosedError, EtcdError, LeaseNotFoundError } from "../errors.ts";
 import { Session } from "../lease/session.ts";
 import { op } from "../op.ts";
 import type {
@@ -129,6 +129,10 @@ export class LeasingKeys {
       }
       return answerOf(kv, result.header, options);
     } catch (error) {
+      if (error instanceof LeaseNotFoundError) {
+        session.orphan(); // its lease is gone already: the next session follows at once
+        return await this.#client.kv.get(key, options);
+      }
       if (before === undefined) void this.#rescind(name, session); // LK3
       throw error;
     } finally {

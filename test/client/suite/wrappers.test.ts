@@ -1,10 +1,12 @@
 // Namespace, ordering, leasing, mirror and Kubernetes' calls.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 
 import { compare } from "../../../src/client/compare.ts";
 import * as errors from "../../../src/client/errors.ts";
 import { op } from "../../../src/client/op.ts";
+import { TxnDraft } from "../../../src/client/txn.ts";
 import type { GetResult, Kv, WatchEvent } from "../../../src/client/types.ts";
 import { KubernetesKv } from "../../../src/client/wrap/kubernetes.ts";
 import { LeasingKv } from "../../../src/client/wrap/leasing.ts";
@@ -196,6 +198,56 @@ test("a leased key that another client writes is never answered stale", async ()
   }
   await one.kv.close();
   await two.kv.close();
+});
+
+test("a cache whose session is lost reads from the server, then leases anew", async () => {
+  const { client } = target;
+  const { kv, reads } = await leasing("lease-e/");
+  await kv.put("lost", "1");
+  await kv.get("lost");
+  const [leasingKey] = (await client.kv.get("lease-e/lost")).kvs;
+  const gone = client.watch.watch("lease-e/lost", {
+    startRevision: leasingKey!.modRevision + 1,
+  });
+  await client.lease.revoke(leasingKey!.lease);
+  for await (const { type } of gone.events()) {
+    assert.equal(type, "delete");
+    break;
+  }
+  await client.kv.put("lost", "2");
+  // The cache hears of it a moment later: until then it may still be sure of its lease.
+  while ((await kv.get("lost")).kvs[0]?.string() !== "2") await setImmediate();
+  let before = -1;
+  while (reads() !== before) {
+    before = reads();
+    assert.equal((await kv.get("lost")).kvs[0]?.string(), "2");
+  }
+  await kv.close();
+});
+
+test("an acquisition whose answer is lost holds nobody up", async () => {
+  const { client } = target;
+  const { lease, watch, kv } = target.newClient();
+  let lost = 1;
+  const inner: Kv = {
+    ...counted(kv).kv,
+    txn: () =>
+      new TxnDraft(async (txn, options) => {
+        const result = await kv.do(txn, options);
+        if (lost-- > 0) throw new errors.ConnectionError("here", "the answer was lost");
+        return result;
+      }),
+  };
+  const flaky = await LeasingKv.create({ lease, watch, kv: inner }, "lease-f/", {
+    ttlSeconds: 600,
+  });
+  await assert.rejects(flaky.get("f"), errors.ConnectionError);
+  const { kv: other } = await leasing("lease-f/");
+  await other.put("f", "1");
+  assert.equal((await flaky.get("f")).kvs[0]?.string(), "1");
+  assert.equal((await client.kv.get("f")).kvs[0]?.string(), "1");
+  await flaky.close();
+  await other.close();
 });
 
 test("transactions and deletes of ranges keep leased keys right", async () => {
