@@ -6,3 +6,49 @@ export { compare } from "./compare.ts";
 export { op } from "./op.ts";
 export * from "./errors.ts";
 export type * from "./types.ts";
+export { InvalidInputError } from "./input.ts";
+export type { EndpointOptions } from "./method.ts";
+export type {
+  AuthenticateResult,
+  AuthStatusResult,
+  Permission,
+  PermissionType,
+  RoleResult,
+  RolesResult,
+  UsersResult,
+} from "../codec/client/auth.ts";
+export type { Member, MemberAddResult, MemberListResult } from "../codec/client/cluster.ts";
+export type {
+  CampaignResult,
+  LeaderKey,
+  LeaderResult,
+  LockResult,
+} from "../codec/client/lock-election.ts";
+export type {
+  AlarmMember,
+  AlarmResult,
+  AlarmType,
+  DowngradeInfo,
+  DowngradeResult,
+  HashKvResult,
+  HashResult,
+  SnapshotChunk,
+  StatusResult,
+} from "../codec/client/maintenance.ts";
+export { SnapshotDamagedError } from "./snapshot.ts";
+export type { SavedSnapshot, SaveOptions, Snapshot, SnapshotProgress } from "./snapshot.ts";
+export { KubernetesKv } from "./wrap/kubernetes.ts";
+export type {
+  ListOptions,
+  ListResult,
+  ObjectResult,
+  OptimisticOptions,
+  OptimisticResult,
+  RevisionOptions,
+} from "./wrap/kubernetes.ts";
+export { LeasingKv } from "./wrap/leasing.ts";
+export type { LeasingOptions } from "./wrap/leasing-keys.ts";
+export { MirrorSyncer } from "./wrap/mirror.ts";
+export { namespace } from "./wrap/namespace.ts";
+export { OrderingKv, StaleReadError } from "./wrap/ordering.ts";
+export type { OrderingOptions } from "./wrap/ordering.ts";
