@@ -118,7 +118,7 @@ test("a file's status and hash are told in every format", async () => {
   });
 });
 
-test("a restored directory holds the file's keys, is whole, and goes to etcd and back", async () => {
+test("a restored directory has the keys of the file, and goes to etcd and back", async () => {
   const file = snapshotFile("two.db");
   const [ours, theirs, again] = [at("ours"), at("theirs"), at("again")];
   const { out: hash } = await utl("hashkv", file);

@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
       type: "string",
       default: [
         "scenarios,random,etcdctl,ctl,http,peers,snapshots,tours,h2spec,kill",
-        "mixed-join,mixed-load,mixed-leases,cluster,readme,utl",
+        "mixed-join,mixed-load,mixed-leases,cluster,readme,utl,round-trip",
       ].join(),
     },
     n: { type: "string", default: randomRequestsDefault },
@@ -119,10 +119,8 @@ async function main(): Promise<number> {
     cluster: () => compareClusters(report, programs),
     readme: () => checkReadme(report, programs),
     client: () => clientAgainstGo(report, programs),
-    utl: async () => {
-      await compareUtl(report, programs);
-      await withPair(programs, (pair) => roundTrip(report, programs, pair));
-    },
+    utl: () => compareUtl(report, programs),
+    "round-trip": () => withPair(programs, (pair) => roundTrip(report, programs, pair)),
     kill: () => runOther(report, "kill -9 under load", "../crash/kill.ts"),
   };
   for (const name of options.only.split(",")) {
