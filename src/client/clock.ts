@@ -20,3 +20,17 @@ export const systemClock: ClientClock = {
     };
   },
 };
+
+/** Until the time is over (Infinity: never, and no timer runs) or the signal fires. */
+export function pause(delayMs: number, clock: ClientClock, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      timer?.cancel();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = delayMs === Infinity ? null : clock.after(delayMs, done);
+    signal.addEventListener("abort", done);
+  });
+}
