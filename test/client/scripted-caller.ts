@@ -57,6 +57,7 @@ export class ScriptedCaller implements Caller {
   readonly closed = this.#closed.signal;
   readonly streams: ScriptedStream<never, never>[] = [];
   readonly calls: { path: string; request: unknown; options: CallOptions | undefined }[] = [];
+  refusedTokens = 0;
   /** Answers the calls of a path. */
   readonly answers = new Map<string, (request: unknown) => unknown>();
 
@@ -85,6 +86,10 @@ export class ScriptedCaller implements Caller {
 
   at(): Caller {
     return this;
+  }
+
+  tokenRefused(): void {
+    this.refusedTokens++;
   }
 
   /** The stream opened last, its types as the test knows them. */

@@ -174,6 +174,16 @@ test("an overdue answer moves all leases to another stream", () => {
   assert.deepEqual(rig.stream.sent, [7n]);
 });
 
+test("a stream that brings answers late is not given up", () => {
+  const rig = new Rig();
+  for (let id = 1n; id <= 10n; id++) rig.keep(id);
+  for (let id = 1n; id <= 3n; id++) {
+    rig.clock.advance(1_500);
+    rig.answer(id);
+  }
+  assert.equal(rig.caller.streams.length, 1); // others are asked since 4,500 ms
+});
+
 test("missing permission for the keys of one lease loses that one alone", () => {
   const rig = new Rig();
   const allowed = rig.keep(1n);

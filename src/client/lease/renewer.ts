@@ -18,8 +18,9 @@
 //      is lost, unless the server said earlier that it is gone.
 // RN2  One request per lease is outstanding on a stream at most, whatever number of holders it has:
 //      an answer belongs to the last sending of its lease.
-// RN3  An answer that is overdue means a member that hangs: the stream is given up and all that was
-//      asked is asked again elsewhere. Renewing twice does no harm.
+// RN3  A stream that owes answers and brings none for a while is served by a member that hangs: it
+//      is given up, and all that was asked is asked again elsewhere. Renewing twice does no harm.
+//      While answers come, however late, it stays: asking again would only add to the load.
 // RN4  Answers come in the order of requests. If a stream ends because of a lease (permission to
 //      the keys of one), then it is the first unanswered one, and only that one is lost.
 // RN5  Held in memory are the leases alone, and per holder a few answers (keep-alive.ts).
@@ -36,7 +37,7 @@ import { leaseIdText } from "./lease-id.ts";
 
 /** A lease granted elsewhere has no known TTL: without any answer it is lost after this. */
 const firstAnswerMsMax = 10_000;
-/** Bounds of how long an answer may take before its member counts as hanging (RN3). */
+/** Bounds of how long a stream may owe answers in silence (RN3). */
 const overdueMsMin = 500;
 const overdueMsMax = 5_000;
 const renewalsPerTtl = 3;
@@ -71,6 +72,8 @@ export class Renewer {
   /** Asked and not answered, in the order of sending (RN4). */
   readonly #asked = new Map<bigint, Renewal>();
   #stream: CallStream<bigint> | null = null;
+  /** When the stream was opened or brought an answer last. */
+  #heardAt = 0;
   #reopening: { cancel(): void } | null = null;
   #alarm: { cancel(): void } | null = null;
   #alarmAt = Infinity;
@@ -141,6 +144,7 @@ export class Renewer {
       },
     });
     this.#stream = stream;
+    this.#heardAt = this.#clock.now();
     for (const renewal of this.#renewals.values()) this.#plan(renewal);
     this.#work();
   }
@@ -148,6 +152,7 @@ export class Renewer {
   #answered(answer: LeaseGrant): void {
     this.#backoff.reset();
     this.#lastError = null;
+    this.#heardAt = this.#clock.now();
     const renewal = this.#asked.get(answer.id);
     if (renewal === undefined) return; // nobody holds it any more
     this.#asked.delete(answer.id);
@@ -197,8 +202,9 @@ export class Renewer {
     for (let first = this.#agenda.peek(); first !== undefined; first = this.#agenda.peek()) {
       if (first.heapKey > now) break;
       if (first.lostAt <= now) this.#lose(first, this.#unrenewed(first));
-      else if (first.askedAt >= 0) this.#overdue();
-      else this.#ask(first, now);
+      else if (first.askedAt < 0) this.#ask(first, now);
+      else if (this.#heardAt + overdueMs(first.ttlMs) > now) this.#plan(first);
+      else this.#overdue();
     }
     this.#rearm();
   }
@@ -226,7 +232,7 @@ export class Renewer {
 
   #plan(renewal: Renewal): void {
     const { askedAt, ttlMs, dueAt, lostAt } = renewal;
-    const next = askedAt < 0 ? dueAt : askedAt + overdueMs(ttlMs);
+    const next = askedAt < 0 ? dueAt : Math.max(askedAt, this.#heardAt) + overdueMs(ttlMs);
     this.#agenda.set(renewal, Math.min(next, lostAt));
   }
 

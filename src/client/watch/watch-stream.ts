@@ -253,6 +253,7 @@ export class WatchStream {
     this.#byId.delete(watcher.watchId);
     const error = cancelError(response);
     if (isStaleToken(error) && ++this.#refusals < refusalsMax) {
+      this.#parts.caller.tokenRefused?.();
       this.#restart(error);
       return;
     }
