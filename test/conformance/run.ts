@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
       type: "string",
       default: [
         "scenarios,random,etcdctl,ctl,http,peers,snapshots,tours,h2spec,kill",
-        "mixed-join,mixed-load,mixed-leases,cluster,readme,utl,round-trip",
+        "mixed-join,mixed-load,mixed-leases,cluster,readme,utl,round-trip,client",
       ].join(),
     },
     n: { type: "string", default: randomRequestsDefault },
