@@ -1,11 +1,13 @@
 // docs/benchmarks.md, made from one run's results.
 import { goals, type Goal } from "./cells.ts";
-import { benchLimits } from "./limits.ts";
 import type { CatchUp } from "./catch-up.ts";
+import type { ClientCalls } from "./client-calls.ts";
+import { clientParts } from "./document-client.ts";
 import { clusterGoalRows, clusterParts } from "./document-cluster.ts";
 import { short, table } from "./document-text.ts";
 import type { Floor } from "./floor.ts";
 import type { Gaps } from "./gaps.ts";
+import { benchLimits } from "./limits.ts";
 import type { Large } from "./large.ts";
 import type { Compared } from "./load.ts";
 import type { Machine } from "./machine.ts";
@@ -23,6 +25,7 @@ export interface Results {
   readonly profiles?: readonly Profile[] | undefined;
   readonly gaps?: readonly Gaps[] | undefined;
   readonly catchUp?: { readonly etcd: CatchUp; readonly quorate: CatchUp } | undefined;
+  readonly clientCalls?: readonly ClientCalls[] | undefined;
   readonly large?: { readonly etcd: Large; readonly quorate: Large } | undefined;
 }
 
@@ -183,6 +186,7 @@ export function renderDocument(results: Results, notes: string): string {
       : [`## ${large.quorate.keys.toLocaleString("en-US")} keys`, largeTable(large)]),
     ...(turns === undefined ? [] : ["## Turns of the event loop", turnsText(), turnsTable(turns)]),
     ...clusterParts(results),
+    ...clientParts(results),
     ...(results.profiles === undefined ? [] : profileParts(results.profiles)),
     notes.trimEnd(),
   ];
@@ -201,5 +205,6 @@ export function mergeResults(stored: Results, now: Results): Results {
     profiles: now.profiles ?? stored.profiles,
     gaps: now.gaps ?? stored.gaps,
     catchUp: now.catchUp ?? stored.catchUp,
+    clientCalls: now.clientCalls ?? stored.clientCalls,
   };
 }

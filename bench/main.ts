@@ -2,8 +2,8 @@
 //
 //   --rounds N --seconds S     interleaved rounds of each cell and the length of one
 //   --keys N                   keys of the memory and restart measurement
-//   --only PART,...            cells, h2load, large, turns, profiles, cluster (= cluster-loads,
-//                              gaps, catch-up); with fewer than all nothing is written, unless
+//   --only PART,...            cells, h2load, large, turns, profiles, client, cluster (= cluster-
+//                              loads, gaps, catch-up); with fewer than all nothing is written, unless
 //   --write                    the parts that ran take the place of those in bench/baseline.json
 //   --changes N                changes of leader of each kind in a cluster of three
 //   --catch-up-keys N          keys of 1,900 bytes of the member that catches up by snapshot
@@ -25,6 +25,7 @@ import { buildPrograms, type Programs } from "../test/conformance/build.ts";
 import { quorateProgram, startServer, type Server } from "../test/conformance/servers.ts";
 import { measureCatchUp, type CatchUp } from "./catch-up.ts";
 import { cellName, cells, type Cell } from "./cells.ts";
+import { measureClientCalls, type ClientCalls } from "./client-calls.ts";
 import { measureClusterLoads, type ClusterBench, type Kind } from "./cluster.ts";
 import { mergeResults, renderDocument, type Results } from "./document.ts";
 import { measureFloor } from "./floor.ts";
@@ -38,7 +39,7 @@ import { compared } from "./statistics.ts";
 import { measureTurns, type Phase } from "./turns.ts";
 
 const clusterParts = ["cluster-loads", "gaps", "catch-up"];
-const allParts = ["cells", "h2load", "large", "turns", "profiles", ...clusterParts];
+const allParts = ["cells", "h2load", "large", "turns", "profiles", "client", ...clusterParts];
 
 const { values: options } = parseArgs({
   options: {
@@ -190,6 +191,15 @@ async function measureProfiles(programs: Programs): Promise<Profile[]> {
   return profiles;
 }
 
+async function measureClients(programs: Programs): Promise<ClientCalls[]> {
+  const server = await startQuorate(programs);
+  try {
+    return await measureClientCalls(server, { loadgen: programs.loadgen, rounds, seconds });
+  } finally {
+    await server.close();
+  }
+}
+
 async function main(): Promise<void> {
   const programs = await buildPrograms();
   if (options.profile !== undefined) {
@@ -241,6 +251,7 @@ async function measure(programs: Programs, parts: readonly string[]): Promise<Re
   const large = parts.includes("large") ? await measureBothLarge(programs) : undefined;
   const turns = parts.includes("turns") ? await measureBothTurns(programs) : undefined;
   const profiles = parts.includes("profiles") ? await measureProfiles(programs) : undefined;
+  const clientCalls = parts.includes("client") ? await measureClients(programs) : undefined;
   const quorate = options.self ? programs.etcd : options.program;
   const bench = { programs, quorate, rounds, seconds };
   const three = parts.includes("cluster-loads") ? await measureClusterLoads(bench) : [];
@@ -249,7 +260,7 @@ async function measure(programs: Programs, parts: readonly string[]): Promise<Re
     : undefined;
   const catchUp = parts.includes("catch-up") ? await measureBothCatchUps(bench) : undefined;
   const results = { machine: machine(), rounds, seconds, floor, compared: [...one, ...three] };
-  return { ...results, large, turns, profiles, gaps, catchUp };
+  return { ...results, large, turns, profiles, gaps, catchUp, clientCalls };
 }
 
 /** One cluster at a time, as with the memory of one member. */

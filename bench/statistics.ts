@@ -11,7 +11,8 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-function medians(all: readonly Measured[]): Measured {
+/** Figure by figure. */
+export function medians(all: readonly Measured[]): Measured {
   const of = (figure: keyof Measured): number => median(all.map((one) => one[figure]));
   return {
     operations: of("operations"),
