@@ -11,6 +11,7 @@
  *   --shrink       looks for the least that still fails
  *   --planted NAME plants a bug that must be caught; "all": each in turn; a number: so many of
  *                  them, others for every first seed of --turn
+ *   --table        prints each planted bug as a row of a table: name, seeds needed, what caught it
  *   --turn N       which of the planted bugs are in turn (the first seed)
  *   --marks        prints how often every marked thing happened
  *
@@ -36,6 +37,7 @@ const { values } = parseArgs({
     marks: { type: "boolean", default: false },
     planted: { type: "string" },
     turn: { type: "string" },
+    table: { type: "boolean", default: false },
   },
 });
 
@@ -119,11 +121,19 @@ function runPlanted(planted: string): TaskResult {
   for (let seed = first; seed < first + count; seed++) {
     const { violations } = runSeed({ seed, seconds, without, planted });
     if (violations.length === 0) continue;
-    const text = violations[0]!.split("\n")[0]!.slice(0, 120);
-    const line = `${planted}: caught by seed ${seed} (of ${seed - first + 1}): ${text}`;
-    return { isPassed: true, lines: [line], sums: {} };
+    const text = violations[0]!.split("\n")[0]!;
+    return { isPassed: true, lines: [caughtText(planted, seed, text)], sums: {} };
   }
   return { isPassed: false, lines: [`${planted}: not caught by ${count} seeds`], sums: {} };
+}
+
+function caughtText(planted: string, seed: number, text: string): string {
+  if (!values.table) {
+    return `${planted}: caught by seed ${seed} (of ${seed - first + 1}): ${text.slice(0, 120)}`;
+  }
+  // Without what only says where: paths, and the operations of a history.
+  const what = text.replace(/"[^"]*"|:? [a-z]\d+ \[.*/g, "").replaceAll("|", "/");
+  return `| ${planted} | ${seed} | ${what.slice(0, 90).trimEnd()} |`;
 }
 
 function tellSums(sums: ReadonlyMap<string, number>, elapsedMs: number): void {

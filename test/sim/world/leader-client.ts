@@ -3,7 +3,7 @@
  * same key through the oldest one, which must know better than to answer from what it has.
  */
 
-import type { KvRequest } from "../../check/history.ts";
+import { Recorder } from "../../check/history.ts";
 import { KvClient, type ClientParts } from "./kv-client.ts";
 import { thinkMsAt } from "./options.ts";
 import type { SimProcess } from "./process.ts";
@@ -11,6 +11,7 @@ import type { SimProcess } from "./process.ts";
 export class LeaderClient {
   readonly #parts: ClientParts;
   readonly #client: KvClient;
+  readonly #vain: KvClient;
   readonly #process: number;
   #count = 0;
   isStopped = false;
@@ -19,6 +20,7 @@ export class LeaderClient {
     this.#parts = parts;
     this.#process = process;
     this.#client = new KvClient(parts, process);
+    this.#vain = new KvClient({ ...parts, recorder: new Recorder() }, process);
   }
 
   start(): void {
@@ -49,12 +51,13 @@ export class LeaderClient {
     this.#client.run({ kind: "range", key }, next, leaders[0], answerMsMax);
   }
 
-  /** What an old leader appends in vain is in conflict later. */
+  /**
+   * What an old leader appends in vain is in conflict later. Deletions of what is not there: no
+   * history has to know of them.
+   */
   #burst(leader: SimProcess): void {
-    for (let i = 0; i < burstPuts; i++) {
-      const value = `${this.#process}-${++this.#count}`;
-      const request: KvRequest = { kind: "put", key: "vain", value };
-      this.#client.run(request, () => undefined, leader, answerMsMax);
+    for (let i = 0; i < burstEntries; i++) {
+      this.#vain.run({ kind: "delete", key: "~" }, () => undefined, leader, answerMsMax);
     }
   }
 
@@ -67,4 +70,4 @@ export class LeaderClient {
 
 const answerMsMax = 500;
 const burstEvery = 2;
-const burstPuts = 8;
+const burstEntries = 8;

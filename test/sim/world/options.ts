@@ -115,13 +115,19 @@ export function drawOptions(
 const stormyEvery = 4;
 const stormyFaults = ["crash", "move-leader", "stretch", "tail", "late", "vote-crash"] as const;
 
-/** Few members whose elections are short, and which hardly rest between two faults. */
+/**
+ * Few members whose elections are short, and which hardly rest between two faults; the log often
+ * lets go of what the backend has just written.
+ */
 function stormOf(calm: Pick<SimOptions, "members" | "faultEveryMs">): Partial<SimOptions> {
   const members = calm.members === 5 ? 5 : 3;
   const heartbeatMs = 20;
   const electionMs = 10 * heartbeatMs;
   const faultEveryMs = electionMs + Math.floor(calm.faultEveryMs / 4);
-  return { members, heartbeatMs, electionMs, faultEveryMs, leaderClients: 2 };
+  return {
+    ...{ members, heartbeatMs, electionMs, faultEveryMs, leaderClients: 2 },
+    ...{ segmentBytes: 8 * 1024, commitDelayMsMax: 200 },
+  };
 }
 
 const busyEveryMs = 20_000;
