@@ -8,8 +8,8 @@
  * CK4  applied <= commit; neither goes back within a life.
  * CK5  What a leader counts as committed is synced on a majority of its voters.
  *
- * CK6 to CK9 and CK11 are raft's own (raft-checks.ts). CK10 is kept by the world: a member whose log
- * was damaged refuses to start, and no other one does.
+ * CK6 to CK9 and CK11 are raft's own (raft-checks.ts). CK10 is kept by the world: a member whose
+ * log was damaged refuses to start, and no other one does.
  */
 
 import { toBinaryString } from "../../../src/base/bytes.ts";
