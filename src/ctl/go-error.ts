@@ -15,14 +15,23 @@ const codeNames = [
   ...["OutOfRange", "Unimplemented", "Internal", "Unavailable", "DataLoss", "Unauthenticated"],
 ];
 
-export function goErrorText(error: unknown): string {
+/** Go's words for an answer above the limit. */
+const tooLarge = /^Received message larger than max \((\d+) vs\.? (\d+)\)$/;
+
+/** `isRaw`: etcd's own errors too with their gRPC code, as the streams of Go's client hand them on. */
+export function goErrorText(error: unknown, isRaw = false): string {
   if (error instanceof TimeoutError || error instanceof ConnectionError) {
     return "context deadline exceeded";
   }
   if (error instanceof CanceledError) return "context canceled";
   if (!(error instanceof EtcdError)) return error instanceof Error ? error.message : String(error);
-  if (known.has(error.message)) return error.message;
-  return `rpc error: code = ${codeNames[error.code] ?? `Code(${error.code})`} desc = ${error.message}`;
+  if (!isRaw && known.has(error.message)) return error.message;
+  const name = codeNames[error.code] ?? `Code(${error.code})`;
+  const text = error.message.replace(
+    tooLarge,
+    "grpc: received message larger than max ($1 vs. $2)",
+  );
+  return `rpc error: code = ${name} desc = ${text}`;
 }
 
 /** What is behind a failure to connect, for a line of log; `undefined` when all is said. */

@@ -22,6 +22,8 @@ import { Recorder } from "./wire/recorder.ts";
 /** How a failed command ends: with which code, and what comes before the reason. */
 export interface Ending {
   readonly code?: number;
+  /** etcd's own errors too are told with their gRPC code. */
+  readonly isRaw?: boolean;
   /** Text around the reason. */
   readonly wrap?: (reason: string) => string;
 }
@@ -85,10 +87,11 @@ export class Session {
   }
 
   /** The end of the program after a failure; says why a connection failed, as a line of log. */
-  failure(error: unknown, { code = exitCode.error, wrap = (reason) => reason }: Ending): ExitError {
+  failure(error: unknown, ending: Ending): ExitError {
+    const { code = exitCode.error, isRaw = false, wrap = (reason: string) => reason } = ending;
     if (error instanceof ExitError) return error;
     this.warnOf(error);
-    return new ExitError(code, wrap(goErrorText(error)), { cause: error });
+    return new ExitError(code, wrap(goErrorText(error, isRaw)), { cause: error });
   }
 
   warnOf(error: unknown): void {

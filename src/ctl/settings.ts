@@ -111,13 +111,15 @@ export async function splitLogin(
   return { username: user.slice(0, colon), password: user.slice(colon + 1) };
 }
 
+/** Servers end connections that are probed more often; Go's client takes no less either. */
+const keepAliveMinMs = 10_000;
+
 /** What the client is made with. @throws ExitError when certificates cannot be read. */
 export function clientOptions(settings: Settings): ClientOptions {
   const { endpoints, login, keepAliveMs, keepAliveTimeoutMs } = settings;
   const { requestBytesMax, responseBytesMax } = settings;
   if (endpoints.length === 0) {
-    const message = "at least one Endpoint is required in client config";
-    throw new ExitError(exitCode.badConnection, message);
+    throw new ExitError(exitCode.badConnection, "etcdclient: no available endpoints");
   }
   if (responseBytesMax > 0 && requestBytesMax > responseBytesMax) {
     throw new ExitError(
@@ -136,7 +138,10 @@ export function clientOptions(settings: Settings): ClientOptions {
     ...(isLogin ? login : {}),
     ...(login.token === undefined ? {} : { token: login.token }),
     ...(tls === undefined ? {} : { tls }),
-    keepAlive: { intervalMs: Math.max(keepAliveMs, 1), timeoutMs: Math.max(keepAliveTimeoutMs, 1) },
+    keepAlive: {
+      intervalMs: Math.max(keepAliveMs, keepAliveMinMs),
+      timeoutMs: Math.max(keepAliveTimeoutMs, 1),
+    },
     ...(requestBytesMax > 0 ? { requestBytesMax } : {}),
     ...(responseBytesMax > 0 ? { responseBytesMax } : {}),
   };

@@ -183,7 +183,6 @@ const settings: readonly CtlCase[] = [
     get a --cert FOLDER/nosuch
     get a --cert FOLDER/nosuch --key FOLDER/nosuch
     get a --cacert FOLDER/nosuch
-    get a --debug
     get a --write-out nosuch
     member list -w nosuch
   `),
@@ -409,6 +408,9 @@ const auth: readonly CtlCase[] = [
     get a --auth-jwt-token nosuch
     get a --user root:root --auth-jwt-token nosuch
     watch a
+    watch a --user u1:wrong
+    watch zz --user u1:secret
+    watch zz --user u1:secret -w json
     txn --user u1:wrong
   `).map((c) => ({ ...c, isStatus: true })),
   { args: words("get a --user root"), input: "root\n" },

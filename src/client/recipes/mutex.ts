@@ -71,10 +71,13 @@ interface Entered {
 export class Mutex {
   readonly #session: RecipeSession;
   readonly #prefix: string;
+  readonly #value: string | undefined;
 
-  constructor(session: RecipeSession, name: string) {
+  /** `value`: what the keys hold, where no two calls of the session overlap; else a random text. */
+  constructor(session: RecipeSession, name: string, value?: string) {
     this.#session = session;
     this.#prefix = `${name}/`;
+    this.#value = value;
   }
 
   /** Waits for the lock. Throws SessionExpiredError, or CanceledError when the signal fires. */
@@ -114,7 +117,7 @@ export class Mutex {
       limit: 1,
     });
     // Tells this call's key from one that another call of the session made.
-    const mark = crypto.randomUUID();
+    const mark = this.#value ?? crypto.randomUUID();
     const txn = client.kv
       .txn()
       .if(compare.create(key).equals(0))

@@ -59,7 +59,7 @@ function scanParts(
     return malformed(`malformed comparison: ${line}; got ${got}`);
   };
   if (!key?.rest.startsWith(")")) throw wrong();
-  const word = /^\s*(\S+)(.*)$/s.exec(key.rest.slice(1));
+  const word = /^\s+(\S+)(.*)$/s.exec(key.rest.slice(1));
   if (word === null) throw wrong();
   const operand = scanQuoted(word[2]!);
   if (operand === undefined) throw wrong(word[1]);

@@ -100,9 +100,9 @@ function hexMembers(response: {
 
 function hexHeader(header: ResponseHeader): GoJson {
   return {
-    ...messageJson(responseHeader, { ...header, cluster_id: 0n, member_id: 0n }),
     cluster_id: hexId(header.cluster_id),
     member_id: hexId(header.member_id),
+    ...messageJson(responseHeader, { ...header, cluster_id: 0n, member_id: 0n }),
   };
 }
 

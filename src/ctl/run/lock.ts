@@ -29,7 +29,7 @@ export async function runLock(call: CtlCall): Promise<void> {
     const held = await LeaseSession.create(areasOf(caller), { ttlSeconds });
     const interruption = call.context.interrupted();
     try {
-      const lock = await lockUntil(new Mutex(held, name), interruption);
+      const lock = await lockUntil(new Mutex(held, name, ""), interruption);
       if (command.length > 0) await runLocked(session, lock, command);
       else await holdLock(session, caller, lock, interruption);
     } finally {

@@ -34,7 +34,9 @@ async function saved(session: Session, path: string): Promise<SavedSnapshot> {
     );
   }
   try {
-    return await session.run(({ caller }) => save(session, new MaintenanceArea(caller), path));
+    return await session.run(({ caller }) => save(session, new MaintenanceArea(caller), path), {
+      isRaw: true,
+    });
   } catch (error) {
     const text = error instanceof ExitError ? error.message : String(error);
     throw new ExitError(exitCode.interrupted, text, { cause: error });

@@ -17,6 +17,7 @@ import { openSession } from "../session.ts";
 import { eventMessage, headerMessage } from "../wire/from-client.ts";
 import { decodeMessage } from "../wire/message.ts";
 import { Recorder } from "../wire/recorder.ts";
+import type { WatchResponse } from "../wire/schemas.ts";
 import { responseHeader, watchResponse } from "../wire/schemas.ts";
 import { runChild } from "./child.ts";
 import { eventJson } from "./event-json.ts";
@@ -61,9 +62,22 @@ async function printWatch(
     for await (const batch of watcher) await printBatch(session, batch, command);
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error;
-    session.call.output.err(`watch was canceled (${goErrorText(error)})\n`);
-    printAnswer(session, lastAnswer(recorder));
+    const last = decodeMessage(watchResponse, recorder.answer);
+    session.call.output.err(`watch was canceled (${reasonOf(error, last)})\n`);
+    printAnswer(session, {
+      header: (last.canceled ? last.header : null) ?? responseHeader.empty(),
+      events: [],
+      compactRevision: last.canceled ? last.compact_revision : 0n,
+      isCanceled: true,
+      cancelReason: "",
+    });
   }
+}
+
+/** What ended the stream, or stands with its gRPC code in the answer, is told with that. */
+function reasonOf(error: EtcdError, last: WatchResponse): string {
+  if (last.cancel_reason.startsWith("rpc error: ")) return last.cancel_reason;
+  return goErrorText(error, !last.canceled);
 }
 
 async function printBatch(
@@ -98,18 +112,6 @@ function printAnswer(session: Session, answer: WatchAnswer): void {
     return;
   }
   for (const event of answer.events) session.print(`${toGoJson(eventJson(event))}\n`);
-}
-
-/** The server's last word on the watch. */
-function lastAnswer({ answer }: Recorder): WatchAnswer {
-  const { header, compact_revision } = decodeMessage(watchResponse, answer);
-  return {
-    header: header ?? responseHeader.empty(),
-    events: [],
-    compactRevision: compact_revision,
-    isCanceled: true,
-    cancelReason: "",
-  };
 }
 
 /** Watches as they are typed: `watch [options] key [range_end]`, and `progress`. */

@@ -93,6 +93,8 @@ export const watchResponse = schema({
   events: many(11, event),
 });
 
+export type WatchResponse = MessageOf<typeof watchResponse>;
+
 export const leaseGrantResponse = schema({
   header: one(1, responseHeader),
   ID: one(2, "int64"),
