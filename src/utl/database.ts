@@ -3,7 +3,7 @@
  * (LMDB). What only reads is the same for both.
  */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { compare, toBinaryString } from "../base/bytes.ts";
 import { BoltError } from "../bbolt/format.ts";
 import { BoltReader } from "../bbolt/reader.ts";
@@ -14,6 +14,7 @@ import { bucketOrder } from "../server/backend/image-builder.ts";
 import { openEnv, sizeOf } from "../server/backend/lmdb-env.ts";
 import { LmdbView } from "../server/backend/lmdb-view.ts";
 import { FilePages } from "./bolt-file.ts";
+import { waitForGoFile, waitForLock } from "./file-lock.ts";
 
 export interface Database {
   /** What stands in it, in order; a file of an older etcd may lack some. */
@@ -24,15 +25,41 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Opens what is at `path`. Throws {@link BoltError}, or what the system says. */
-export function openDatabase(path: string): Database {
-  const found = statSync(path);
-  if (found.isDirectory()) {
-    const database = join(path, "member", "backend", "data.mdb");
-    if (isFile(database)) return openLmdb(database);
-    throw new BoltError(invalidDatabase);
+/**
+ * Opens what is at `path`, once no other process uses it: waits `timeoutMs` for that, 0 without
+ * end. Throws {@link BoltError}, or what the system says.
+ */
+export async function openFree(path: string, timeoutMs: number): Promise<Database> {
+  const file = databaseFile(path);
+  if (!isLmdb(file)) {
+    await waitForGoFile(file, timeoutMs);
+    return openBolt(file);
   }
-  return isLmdb(path) ? openLmdb(path) : openBolt(path);
+  const lockPath = join(dirname(file), "..", "lock");
+  if (!isFile(lockPath)) return openLmdb(file); // a copy of the file alone
+  const lock = await waitForLock(lockPath, timeoutMs);
+  try {
+    const database = openLmdb(file);
+    const close = (): Promise<void> => database.close().finally(() => lock.release());
+    return { ...database, close };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** As {@link openFree}, for who holds the lock already. */
+export function openDatabase(path: string): Database {
+  const file = databaseFile(path);
+  return isLmdb(file) ? openLmdb(file) : openBolt(file);
+}
+
+/** The file itself, or ours in a data directory. */
+function databaseFile(path: string): string {
+  if (!statSync(path).isDirectory()) return path;
+  const file = join(path, "member", "backend", "data.mdb");
+  if (isFile(file)) return file;
+  throw new BoltError(invalidDatabase);
 }
 
 const invalidDatabase = "invalid database";

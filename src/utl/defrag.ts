@@ -9,7 +9,8 @@ import { FilePages, rewriteBolt } from "./bolt-file.ts";
 import type { UtlCall } from "./context.ts";
 import { ConsoleLog } from "./context.ts";
 import { databaseError } from "./database.ts";
-import { goDatabasePath, waitForGoFile } from "./go-directory.ts";
+import { waitForGoFile } from "./file-lock.ts";
+import { goDatabasePath } from "./go-directory.ts";
 import { done, isOurs, lockDirectory, withBackend } from "./our-directory.ts";
 
 export async function defragCommand(call: UtlCall): Promise<void> {

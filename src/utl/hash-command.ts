@@ -1,6 +1,6 @@
 /** `utl hashkv`. */
 import type { UtlCall } from "./context.ts";
-import { openDatabase } from "./database.ts";
+import { openFree } from "./database.ts";
 import { hashKv } from "./hash.ts";
 import { printerOf } from "./printer.ts";
 import { orExit } from "./or-exit.ts";
@@ -8,7 +8,8 @@ import { orExit } from "./or-exit.ts";
 export async function hashKvCommand(call: UtlCall): Promise<void> {
   const print = printerOf(call);
   const found = await orExit(async () => {
-    const database = openDatabase(call.args[0]!);
+    const timeoutMs = call.flags.durationMs("timeout");
+    const database = await openFree(call.args[0]!, timeoutMs);
     try {
       return hashKv(database, call.flags.int("rev"));
     } finally {

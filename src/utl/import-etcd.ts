@@ -10,14 +10,15 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { emptyBytes, utf8 } from "../base/bytes.ts";
 import { decodeInternalRequest } from "../codec/internal.ts";
-import { DecodeError } from "../codec/reader.ts";
+import { Reader } from "../codec/reader.ts";
 import type { Entry } from "../raft/types.ts";
 import { EntryType } from "../raft/types.ts";
 import type { UtlCall } from "./context.ts";
 import { ConsoleLog } from "./context.ts";
 import type { Database } from "./database.ts";
 import { databaseError, openDatabase } from "./database.ts";
-import { goDatabasePath, waitForGoFile } from "./go-directory.ts";
+import { waitForGoFile } from "./file-lock.ts";
+import { goDatabasePath } from "./go-directory.ts";
 import type { GoWal } from "./go-wal.ts";
 import { hex16, readGoWal } from "./go-wal.ts";
 import type { KvHash } from "./hash.ts";
@@ -179,18 +180,22 @@ export function compareHashes(source: Database, result: Database): KvHash {
  */
 function ours(entry: Entry, log: ConsoleLog): Entry {
   if (entry.type !== EntryType.normal || entry.data.length === 0) return entry;
-  if (!isOfV2(entry.data)) return entry;
+  if (!isOfV2(entry.data)) {
+    decodeInternalRequest(entry.data); // throws: better now than at the first start
+    return entry;
+  }
   log.warn("an entry of API v2 is kept empty", { index: entry.index });
   return { ...entry, data: emptyBytes };
 }
 
-const fieldV2 = 2;
+/** In both forms: as field 2 of an InternalRaftRequest, or bare, where field 2 is the method. */
+const tagOfV2 = 0x12;
 
 function isOfV2(data: Uint8Array): boolean {
-  try {
-    return decodeInternalRequest(data).field === fieldV2;
-  } catch (error) {
-    if (error instanceof DecodeError) return true;
-    throw error;
+  const r = new Reader(data);
+  while (r.next()) {
+    if (r.tag === tagOfV2) return true;
+    r.skip();
   }
+  return false;
 }

@@ -1,13 +1,13 @@
 /** A data directory of ours in the hands of a tool: locked, its backend open, its log readable. */
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { must } from "../base/assert.ts";
 import type { Logger } from "../base/log.ts";
 import { createNodeClock, createNodeTurn } from "../io/node-clock.ts";
 import { nodeChecksum } from "../io/node-checksum.ts";
 import { nodeDirectory } from "../io/node-directory.ts";
 import { createNodeDisk } from "../io/node-disk.ts";
+import type { DirectoryLock } from "../io/node-lock.ts";
 import { lockFile } from "../io/node-lock.ts";
 import { createNodeRandom } from "../io/node-random.ts";
 import type { Entry, HardState } from "../raft/types.ts";
@@ -20,6 +20,7 @@ import type { OpenedWal } from "../server/wal/open.ts";
 import { openWal } from "../server/wal/open.ts";
 import { parseSegmentName } from "../server/wal/names.ts";
 import { Recovery } from "../server/wal/recover.ts";
+import { waitFor } from "./file-lock.ts";
 
 /** Notes about a directory are for the server's log. */
 const silent: Logger = {
@@ -32,36 +33,28 @@ const silent: Logger = {
   },
 };
 
-const lockPollMs = 50;
-
 /** Whether there is a data directory of ours at `path`. */
 export function isOurs(path: string): boolean {
   return statSync(join(path, "member", "format"), { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Opens or creates; waits `timeoutMs` for another process to let go of it, 0 without end. */
-export async function lockDirectory(path: string, timeoutMs: number): Promise<DataDir> {
-  const start = performance.now();
-  for (;;) {
+export function lockDirectory(path: string, timeoutMs: number): Promise<DataDir> {
+  const ask = (): DataDir | null => {
     let isBusy = false;
+    const lock = (lockPath: string): DirectoryLock | null => {
+      const taken = lockFile(lockPath);
+      isBusy = taken === null;
+      return taken;
+    };
     try {
-      return openDataDir({
-        path,
-        files: nodeDirectory,
-        log: silent,
-        lock: (lockPath) => {
-          const lock = lockFile(lockPath);
-          isBusy = lock === null;
-          return lock;
-        },
-      });
+      return openDataDir({ path, files: nodeDirectory, log: silent, lock });
     } catch (error) {
-      const isOver = timeoutMs > 0 && performance.now() - start >= timeoutMs;
-      if (!isBusy) throw error;
-      if (isOver) throw new Error("timeout", { cause: error });
+      if (isBusy) return null;
+      throw error;
     }
-    await sleep(lockPollMs);
-  }
+  };
+  return waitFor(ask, timeoutMs);
 }
 
 /** The backend of a locked directory; `run` ends before it is closed. */

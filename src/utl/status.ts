@@ -9,7 +9,7 @@ import { KvScanner } from "../server/mvcc/kv-bytes.ts";
 import { isTombstoneKey, revisionMain } from "../server/mvcc/revision.ts";
 import type { UtlCall } from "./context.ts";
 import type { Database } from "./database.ts";
-import { openDatabase } from "./database.ts";
+import { openFree } from "./database.ts";
 import { printerOf } from "./printer.ts";
 import { orExit } from "./or-exit.ts";
 
@@ -23,7 +23,7 @@ export async function statusCommand(call: UtlCall): Promise<void> {
   const status = await orExit(async () => {
     // bbolt would write the first pages, to a file that it opened for reading.
     if (statSync(path).size === 0) throw new Error(`write ${path}: bad file descriptor`);
-    const database = openDatabase(path);
+    const database = await openFree(path, call.flags.durationMs("timeout"));
     try {
       return readStatus(database);
     } catch (error) {

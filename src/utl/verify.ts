@@ -73,7 +73,6 @@ async function verify(dataDir: string, walDir: string, directory: DataDir): Prom
       return null;
     }
   };
-  const log = note(() => readLog(walDir, identity, 1));
   if (existsSync(preparedPath)) {
     problems.push("snapshot: one was received and waits to be installed; start the member once");
   }
@@ -81,6 +80,8 @@ async function verify(dataDir: string, walDir: string, directory: DataDir): Prom
   if (database === null) return { problems, figures: {} };
   try {
     const { view } = database;
+    const keepFrom = Math.max(1, view.consistentIndex);
+    const log = note(() => readLog(walDir, identity, keepFrom));
     if (log !== null) problems.push(...compareLog(log, view));
     const rows = note(() => checkRows(view, problems)) ?? 0;
     const hash = note(() => hashKv(database));
