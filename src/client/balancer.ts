@@ -2,8 +2,8 @@
  * Several endpoints as one: calls go round robin over those that are connected and healthy.
  *
  * BA1  Nothing is connected before the first call; from then on all endpoints are.
- * BA2  An endpoint that failed a call rests for `suspectMs`: it is picked only when no other is
- *      ready.
+ * BA2  An endpoint that failed a call rests: it is picked only when no other is ready. It rests
+ *      longer each time until a call succeeds there.
  * BA3  Who waits is called when an endpoint becomes ready, in the order of waiting.
  */
 import type { Channel } from "./channel.ts";
@@ -20,12 +20,15 @@ export interface Waiter {
   allFailed(): void;
 }
 
-const suspectMs = 2_000;
+const restFirstMs = 2_000;
+const restLastMs = 30_000;
 
 interface Member {
   readonly endpoint: Endpoint;
   readonly channel: Channel;
   suspectUntil: number;
+  /** Length of the last rest; 0: a call succeeded since. */
+  restMs: number;
 }
 
 export class Balancer {
@@ -89,7 +92,20 @@ export class Balancer {
   /** The endpoint failed a call in a way that another one might not. */
   suspect(channel: Channel): void {
     const member = this.#members.find((other) => other.channel === channel);
-    if (member !== undefined) member.suspectUntil = this.#clock.now() + suspectMs; // BA2
+    const now = this.#clock.now();
+    // Calls that were on their way together count once.
+    if (member === undefined || member.suspectUntil > now) return;
+    member.restMs = Math.min(Math.max(restFirstMs, member.restMs * 2), restLastMs);
+    member.suspectUntil = now + member.restMs; // BA2
+  }
+
+  /** A call succeeded there. */
+  trust(channel: Channel): void {
+    if (this.#members.length === 1) return;
+    const member = this.#members.find((other) => other.channel === channel);
+    if (member === undefined || member.restMs === 0) return;
+    member.restMs = 0;
+    member.suspectUntil = 0;
   }
 
   /** Keeps the connections of endpoints that stay. Calls on the others may end there. */
@@ -128,7 +144,7 @@ export class Balancer {
 
   #make(endpoint: Endpoint): Member {
     const channel = this.#makeChannel(endpoint, (changed) => this.#changed(changed));
-    return { endpoint, channel, suspectUntil: 0 };
+    return { endpoint, channel, suspectUntil: 0, restMs: 0 };
   }
 
   #start(): void {

@@ -1,21 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Metadata } from "@grpc/grpc-js";
+import { Metadata, status as grpcStatus } from "@grpc/grpc-js";
 
 import * as etcd from "../base/etcd-errors.ts";
-import { grpcCode } from "../base/grpc-code.ts";
 import type { CallStatus } from "./channel.ts";
 import * as errors from "./errors.ts";
 import { backoffMs, isUnprocessed, mayRetry, needsNewToken, statusError } from "./retry.ts";
 
-function status(code: number, details: string, rstCode?: number): CallStatus {
+function status(code: grpcStatus, details: string, rstCode?: number): CallStatus {
   const about = rstCode === undefined ? {} : { rstCode };
   return { code, details, metadata: new Metadata(), ...about };
 }
-const one = { isUnprocessed: false, endpointCount: 1 };
-const three = { isUnprocessed: false, endpointCount: 3 };
-const refused = { isUnprocessed: true, endpointCount: 1 };
+const one = { isUnprocessed: false, endpointCount: 1, tries: 1, requireLeader: false };
+const three = { ...one, endpointCount: 3 };
+const refused = { ...one, isUnprocessed: true };
 
 test("a read is repeated after every unavailability, a write after none of them", () => {
   const texts = [etcd.errNoLeader, etcd.errTimeout, etcd.errLeaderChanged, etcd.errStopped];
@@ -30,6 +29,16 @@ test("a read is repeated after every unavailability, a write after none of them"
   }
 });
 
+test("who asks for a leader is told that there is none after one try per endpoint", () => {
+  const { code, message } = etcd.errNoLeader;
+  const error = errors.fromStatus(code, message);
+  const wanted = [1, 2, 3].map((tries) =>
+    mayRetry("read", error, { ...three, tries, requireLeader: true }),
+  );
+  assert.deepEqual(wanted, [true, true, false]);
+  assert.equal(mayRetry("read", error, { ...three, tries: 3 }), true);
+});
+
 test("what the request itself is guilty of is not repeated", () => {
   for (const { code, message } of [etcd.errCompacted, etcd.errPermissionDenied, etcd.errNoSpace]) {
     assert.equal(mayRetry("read", errors.fromStatus(code, message), three), false);
@@ -37,9 +46,9 @@ test("what the request itself is guilty of is not repeated", () => {
 });
 
 test("a write that the server refused unseen is repeated, unless the rule says never", () => {
-  const error = statusError("h:1", status(grpcCode.unavailable, "Stream refused by server", 7));
-  assert.equal(isUnprocessed(status(grpcCode.unavailable, "Stream refused by server", 7)), true);
-  assert.equal(isUnprocessed(status(grpcCode.unavailable, "Connection dropped")), false);
+  const error = statusError("h:1", status(grpcStatus.UNAVAILABLE, "Stream refused by server", 7));
+  assert.equal(isUnprocessed(status(grpcStatus.UNAVAILABLE, "Stream refused by server", 7)), true);
+  assert.equal(isUnprocessed(status(grpcStatus.UNAVAILABLE, "Connection dropped")), false);
   assert.equal(mayRetry("write", error, refused), true);
   assert.equal(mayRetry("never", error, refused), false);
 });
@@ -53,12 +62,12 @@ test("a learner's refusal sends reads and writes to another endpoint, if there i
 });
 
 test("the client's own statuses name the endpoint, etcd's stay as they are", () => {
-  const dropped = statusError("h:1", status(grpcCode.unavailable, "Connection dropped"));
+  const dropped = statusError("h:1", status(grpcStatus.UNAVAILABLE, "Connection dropped"));
   assert.ok(dropped instanceof errors.ConnectionError);
   assert.deepEqual([dropped.endpoint, dropped.reason], ["h:1", "Connection dropped"]);
-  const cut = statusError("h:1", status(grpcCode.canceled, "Call cancelled", 8));
+  const cut = statusError("h:1", status(grpcStatus.CANCELLED, "Call cancelled", 8));
   assert.ok(cut instanceof errors.ConnectionError);
-  const reset = statusError("h:1", status(grpcCode.internal, "Received RST_STREAM", 2));
+  const reset = statusError("h:1", status(grpcStatus.INTERNAL, "Received RST_STREAM", 2));
   assert.equal(reset.message, "h:1: Received RST_STREAM");
   const { code, message } = etcd.errNoLeader;
   assert.equal(statusError("h:1", status(code, message)).message, message);

@@ -9,6 +9,7 @@ import {
   EtcdError,
   fromStatus,
   InvalidAuthTokenError,
+  NoLeaderError,
   NotSupportedForLearnerError,
   UserEmptyError,
 } from "./errors.ts";
@@ -47,14 +48,23 @@ export function isUnprocessed(status: CallStatus): boolean {
 export function mayRetry(
   rule: RetryRule,
   error: EtcdError,
-  about: { readonly isUnprocessed: boolean; readonly endpointCount: number },
+  about: {
+    readonly isUnprocessed: boolean;
+    readonly endpointCount: number;
+    /** So far. */
+    readonly tries: number;
+    readonly requireLeader: boolean;
+  },
 ): boolean {
   if (rule === "never") return false;
   if (about.isUnprocessed) return true;
   if (error instanceof NotSupportedForLearnerError) return about.endpointCount > 1;
   // Somebody changed users or roles while the call was on its way: it was refused unseen.
   if (error instanceof AuthOldRevisionError) return true;
-  return rule === "read" && error.code === grpcCode.unavailable;
+  if (rule === "write" || error.code !== grpcCode.unavailable) return false;
+  // Who asks for a leader wants to know soon that there is none; other members may have one.
+  const isLeaderless = about.requireLeader && error instanceof NoLeaderError;
+  return !isLeaderless || about.tries < about.endpointCount;
 }
 
 /** Whether a new token may help. Such calls were refused before anything happened. */

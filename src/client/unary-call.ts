@@ -200,6 +200,7 @@ export class UnaryCall<Request, Response> implements CallListener, ActiveCall, W
         throw new MalformedResponseError(channel.endpoint, this.#method.path, "no message");
       }
       const response = unframe(this.#message, this.#method, channel);
+      this.#parts.balancer.trust(channel);
       this.#settle();
       this.#resolve(response);
     } catch (error) {
@@ -219,7 +220,12 @@ export class UnaryCall<Request, Response> implements CallListener, ActiveCall, W
         return;
       }
     }
-    const about = { isUnprocessed: isUnprocessed(status), endpointCount: balancer.size };
+    const about = {
+      isUnprocessed: isUnprocessed(status),
+      endpointCount: balancer.size,
+      tries: this.#tries,
+      requireLeader: this.#options?.requireLeader === true,
+    };
     const mayTry = mayRetry(this.#method.retry, error, about);
     if (!mayTry || this.#tries > settings.retriesMax) this.#fail(error);
     else this.#tryLater(backoffMs(this.#tries, balancer.size, settings));

@@ -76,11 +76,8 @@ function connect(context: TestContext, options: ClientOptions): Connection {
   return connection;
 }
 
-function tlsServer(requireClient: boolean): ServerCredentials {
-  const pair = {
-    cert_chain: Buffer.from(serverPair.cert),
-    private_key: Buffer.from(serverPair.key),
-  };
+function tlsServer(requireClient: boolean, { cert, key } = serverPair): ServerCredentials {
+  const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) };
   return ServerCredentials.createSsl(Buffer.from(ca.cert), [pair], requireClient);
 }
 
@@ -141,6 +138,12 @@ test("a failed handshake is told with its reason", async (context) => {
   assert.ok(stranger.includes(endpoints));
   const name = await failure(context, { endpoints, tls: { ca: ca.cert, serverName: "other" } });
   assert.match(name, /does not match certificate/u);
+  const expired = await startEcho(context, tlsServer(false, makeCertificate("old", ca, 2021)));
+  const old = await failure(context, {
+    endpoints: `https://${expired.address}`,
+    tls: { ca: ca.cert },
+  });
+  assert.match(old, /certificate has expired/u);
   const key = await failure(context, { endpoints, tls: { cert: "no", key: "pem" } });
   assert.match(key, /PEM/u);
   assert.match(await failure(context, { endpoints: `http://${address}` }), /http:\/\/127/u);
@@ -148,21 +151,32 @@ test("a failed handshake is told with its reason", async (context) => {
   assert.match(await failure(context, { endpoints: `https://${plain.address}` }), /https:\/\/127/u);
 });
 
-test("an endpoint that is wrong, closed or mute is told with its reason in time", async (context) => {
-  const silent = createServer();
+/** The address of a server that greets with this text and does no more. */
+async function startTalker(context: TestContext, greeting: string): Promise<string> {
+  const server = createServer();
   const sockets: Socket[] = [];
-  silent.on("connection", (socket) => sockets.push(socket));
-  silent.listen(0, "127.0.0.1");
-  await once(silent, "listening");
+  server.on("connection", (socket) => {
+    sockets.push(socket);
+    socket.on("error", () => undefined);
+    socket.write(greeting);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
   context.after(() => {
     for (const socket of sockets) socket.destroy();
-    silent.close();
+    server.close();
   });
-  const mute = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test("an endpoint that is wrong, closed or mute is told with its reason in time", async (context) => {
+  const mute = await startTalker(context, "");
   assert.match(
     await failure(context, { endpoints: mute, connectTimeoutMs: 100, timeoutMs: 500 }),
     /no connection within 100 ms/u,
   );
+  const old = await startTalker(context, "HTTP/1.1 400 Bad Request\r\n\r\n");
+  assert.match(await failure(context, { endpoints: old }), /Protocol error/u);
   assert.match(await failure(context, { endpoints: "127.0.0.1:1" }), /ECONNREFUSED 127.0.0.1:1/u);
   assert.match(await failure(context, { endpoints: "unix:/nowhere/s" }), /ENOENT/u);
   const both = await failure(context, { endpoints: "127.0.0.1:1,unix:/nowhere/s" });

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 
 import { EtcdClient } from "../../src/client/client.ts";
 import * as errors from "../../src/client/errors.ts";
-import { TestCluster } from "../e2e/cluster.ts";
+import { TestCluster, type ClusterMember } from "../e2e/cluster.ts";
 
 const root = join(import.meta.dirname, "../..");
 let cluster: TestCluster;
@@ -22,6 +22,19 @@ after(() => cluster.close());
 
 function endpoints(): string[] {
   return cluster.members.map(({ endpoint }) => endpoint);
+}
+
+async function findFollower(leader: bigint): Promise<ClusterMember> {
+  const client = new EtcdClient({ endpoints: endpoints() });
+  try {
+    for (const member of cluster.members) {
+      const { header } = await client.maintenance.status({ endpoint: member.endpoint });
+      if (header.memberId !== leader) return member;
+    }
+    throw new Error("all members lead");
+  } finally {
+    client.close();
+  }
 }
 
 test("a client goes on while members are killed one after the other", async () => {
@@ -43,6 +56,26 @@ test("a client goes on while members are killed one after the other", async () =
     known = Number(seen.kvs[0]!.string());
     await member.start();
   }
+  client.close();
+});
+
+test("reads pass by a member that does not answer, and it is asked again when it does", async () => {
+  const client = new EtcdClient({
+    endpoints: endpoints(),
+    timeoutMs: 30_000,
+    readTryTimeoutMs: 300,
+  });
+  await client.kv.put("frozen", "no");
+  const leader = await client.maintenance.status();
+  const follower = await findFollower(leader.leader);
+  follower.signal("SIGSTOP");
+  for (let i = 0; i < 50; i++) {
+    const { kvs } = await client.kv.get("frozen");
+    assert.equal(kvs[0]!.string(), "no");
+  }
+  follower.signal("SIGCONT");
+  await cluster.ready();
+  await client.kv.put("frozen", "yes");
   client.close();
 });
 

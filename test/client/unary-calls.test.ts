@@ -111,6 +111,30 @@ test("a read goes on to another endpoint, and the failed one rests", async () =>
   );
 });
 
+test("an endpoint that keeps failing rests longer each time, until it serves again", async () => {
+  const { connection, channels, clock } = fakeWorld(2, { timeoutMs: Infinity });
+  const [first, second] = channels as [FakeChannel, FakeChannel];
+  /** How often the first endpoint is asked within a minute of a call per second. */
+  const asked = async (isFailing: boolean): Promise<number> => {
+    const before = first.calls.length;
+    for (let i = 0; i < 60; i++) {
+      const seen = first.calls.length;
+      const result = connection.caller.call(read, "get");
+      if (first.calls.length > seen) {
+        if (isFailing) first.last.refuse(etcd.errTimeout);
+        else first.last.answer("there");
+      }
+      if (isFailing || first.calls.length === seen) second.last.answer("there");
+      assert.equal(await result, "there");
+      clock.advance(1_000);
+    }
+    return first.calls.length - before;
+  };
+  assert.ok((await asked(true)) <= 5);
+  clock.advance(60_000);
+  assert.equal(await asked(false), 30);
+});
+
 test("a learner's refusal sends a write to another endpoint; alone it is the answer", async () => {
   const several = fakeWorld(2);
   const result = several.connection.caller.call(write, "put");

@@ -39,7 +39,11 @@ function extension(id: Buffer, value: Buffer): Buffer {
 /**
  * A certificate for `commonName`, localhost and the loopback addresses; signed by itself or `ca`.
  */
-export function makeCertificate(commonName: string, ca?: TestCertificate): TestCertificate {
+export function makeCertificate(
+  commonName: string,
+  ca?: TestCertificate,
+  lastYear = 2049,
+): TestCertificate {
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const spki = pair.publicKey.export({ type: "spki", format: "der" });
   const signer: KeyObject = ca === undefined ? pair.privateKey : createPrivateKey(ca.key);
@@ -54,7 +58,7 @@ export function makeCertificate(commonName: string, ca?: TestCertificate): TestC
     der(0x02, Buffer.from([1, commonName.length])),
     ecdsaWithSha256,
     nameOf(ca?.commonName ?? commonName),
-    sequence(utcTime(2020), utcTime(2049)),
+    sequence(utcTime(2020), utcTime(lastYear)),
     nameOf(commonName),
     spki,
     der(
