@@ -3,7 +3,7 @@
 //   --rounds N --seconds S     interleaved rounds of each cell and the length of one
 //   --keys N                   keys of the memory and restart measurement
 //   --only PART,...            cells, h2load, large, turns, profiles, client, cluster (= cluster-
-//                              loads, gaps, catch-up); with fewer than all nothing is written, unless
+//                              loads, gaps, catch-up); with fewer nothing is written, unless
 //   --write                    the parts that ran take the place of those in bench/baseline.json
 //   --changes N                changes of leader of each kind in a cluster of three
 //   --catch-up-keys N          keys of 1,900 bytes of the member that catches up by snapshot

@@ -106,7 +106,7 @@ function within(name: string, value: number, min: number, max: number): number {
   return value;
 }
 
-export function endpointList(given: string | readonly string[]): string[] {
+function endpointList(given: string | readonly string[]): string[] {
   const texts = (typeof given === "string" ? [given] : given).flatMap((text) => text.split(","));
   const list = [...new Set(texts.map((text) => text.trim()).filter((text) => text !== ""))];
   if (list.length === 0) throw new TypeError("At least one endpoint is required");

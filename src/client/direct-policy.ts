@@ -1,8 +1,8 @@
 /**
  * A load balancing policy of grpc-js that lets its pick_first do the work and shows its owner what
- * it picked, so that calls can start on the connection itself. grpc-js's own way there (intercepting
- * call, resolving call, load balancing call, filters, each with promises) costs twice as much as
- * the call. Balancing over members is done above, in balancer.ts.
+ * it picked, so that calls can start on the connection itself. grpc-js's own way there
+ * (intercepting call, resolving call, load balancing call, filters, each with promises) costs twice
+ * as much as the call. Balancing over members is done above, in balancer.ts.
  */
 import { connectivityState, experimental, Metadata } from "@grpc/grpc-js";
 

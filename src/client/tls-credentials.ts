@@ -22,7 +22,7 @@ function pemList(value: Pem | readonly Pem[]): (string | Buffer)[] {
 }
 
 /** Throws what Node says of a certificate or key that it cannot read. */
-export function connectionOptions(options: TlsOptions, host: string): ConnectionOptions {
+function connectionOptions(options: TlsOptions, host: string): ConnectionOptions {
   const { ca, cert, key, passphrase, serverName } = options;
   if ((cert === undefined) !== (key === undefined)) {
     throw new TypeError("TLS options cert and key go together");

@@ -110,7 +110,7 @@ test("messages of megabytes pass, up to the limit", async (context) => {
   await assert.rejects(larger, errors.MessageTooLargeError);
 });
 
-test("TLS trusts the given authority, checks the host, and shows who the client is", async (context) => {
+test("TLS trusts the given authority, checks the host, shows the client", async (context) => {
   const plain = await startEcho(context, tlsServer(false));
   const mutual = await startEcho(context, tlsServer(true));
   const { cert, key } = clientPair;
@@ -169,7 +169,7 @@ async function startTalker(context: TestContext, greeting: string): Promise<stri
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test("an endpoint that is wrong, closed or mute is told with its reason in time", async (context) => {
+test("a wrong, closed or mute endpoint is told with its reason in time", async (context) => {
   const mute = await startTalker(context, "");
   assert.match(
     await failure(context, { endpoints: mute, connectTimeoutMs: 100, timeoutMs: 500 }),

@@ -95,7 +95,7 @@ test("a change of users while the call was under way costs a new token and a wai
   assert.equal(await result, "ok");
 });
 
-test("a wrong password is the error of every call that waited, and is asked again by the next", async () => {
+test("a wrong password is the error of every call that waited; the next asks again", async () => {
   const { connection, channels } = fakeWorld(1, user);
   const { calls } = channels[0]!;
   const results = [connection.caller.call(write, "1"), connection.caller.call(write, "2")];

@@ -170,7 +170,7 @@ test("calls go round over the endpoints that are ready", async () => {
   assert.ok(counts[0]! >= 2 && counts[2]! >= 2, String(counts));
 });
 
-test("without a connection the call fails at its deadline, naming endpoints and causes", async () => {
+test("without a connection a call fails at its deadline, naming causes", async () => {
   const { connection, channels, clock } = fakeWorld(2, { isReady: false, timeoutMs: 1_000 });
   const result = outcome(connection.caller.call(read, "get"));
   channels[0]!.fail("connect ECONNREFUSED");
@@ -197,7 +197,7 @@ test("an unanswered call is given up at its deadline and dropped at the server",
   assert.equal(clock.pending, 0);
 });
 
-test("an unanswered read is tried elsewhere; the answer that comes too late is not taken", async () => {
+test("an unanswered read is tried elsewhere; a late answer is not taken", async () => {
   const { connection, channels, clock } = fakeWorld(2, { readTryTimeoutMs: 100 });
   const result = connection.caller.call(read, "get");
   clock.advance(100);
