@@ -114,7 +114,7 @@ async function utl(...line: string[]): Promise<Ran> {
 
 const first = [1, 2, 3].map((index) => entry(index, new Uint8Array(0)));
 
-test("the log behind the database comes along; requests of API v2 keep only their place", async () => {
+test("the log behind the database comes along; of API v2 only the places", async () => {
   const [bare, wrapped] = requestsOfV2();
   const tail = [entry(4, put()), entry(5, bare!), entry(6, wrapped!), entry(7, put())];
   const from = goDirectory("go", [...first, ...tail], 6);

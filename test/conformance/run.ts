@@ -23,6 +23,7 @@ import { quorateProgram, startServer, type Server } from "./servers.ts";
 import { compareSnapshots } from "./snapshots.ts";
 import { runTours } from "./tours.ts";
 import { compareUtl } from "./utl.ts";
+import { rollingTrip } from "./utl-rolling.ts";
 import { roundTrip } from "./utl-round-trip.ts";
 
 const randomRequestsDefault = "10000";
@@ -120,7 +121,10 @@ async function main(): Promise<number> {
     readme: () => checkReadme(report, programs),
     client: () => clientAgainstGo(report, programs),
     utl: () => compareUtl(report, programs),
-    "round-trip": () => withPair(programs, (pair) => roundTrip(report, programs, pair)),
+    "round-trip": async () => {
+      await rollingTrip(report, programs);
+      await withPair(programs, (pair) => roundTrip(report, programs, pair));
+    },
     kill: () => runOther(report, "kill -9 under load", "../crash/kill.ts"),
   };
   for (const name of options.only.split(",")) {

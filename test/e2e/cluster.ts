@@ -38,7 +38,8 @@ export interface ClusterOptions {
 /** One member: a process that comes and goes, and what stays. */
 export class ClusterMember {
   readonly name: string;
-  readonly program: string;
+  /** Between an end and a start another program may be put in its place. */
+  program: string;
   readonly clientPort: number;
   readonly peerPort: number;
   readonly peerUrl: string;
