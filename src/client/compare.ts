@@ -7,7 +7,7 @@ import type { Bytes, Compare, CompareResult, KeyRange } from "./types.ts";
 type Target = Compare["target"];
 
 /** A quantity of a key, waiting for what it is compared with. */
-export class CompareDraft<Operand extends number | bigint | Bytes> {
+class CompareDraft<Operand extends number | bigint | Bytes> {
   readonly #target: Target;
   readonly #key: Bytes;
   readonly #range: KeyRange | undefined;
