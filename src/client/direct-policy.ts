@@ -15,7 +15,7 @@ type ChannelOptions = Parameters<UpdateAddressList>[2];
 export type Subchannel = ReturnType<experimental.SubchannelInterface["getRealSubchannel"]>;
 
 export interface PolicyOwner {
-  /** `subchannel` is there exactly when the state is READY; `error` when it is TRANSIENT_FAILURE. */
+  /** `subchannel` is there exactly when the state is READY; `error` tells of TRANSIENT_FAILURE. */
   stateChanged(state: connectivityState, subchannel: Subchannel | null, error: string): void;
   /** Asked for at every attempt to connect: aborts it. */
   connectSignal(): AbortSignal;
