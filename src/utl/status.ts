@@ -65,27 +65,37 @@ interface Status {
   readonly version: string;
 }
 
+/** Sets of keys: a single one would end at 2^24 of them. */
+const shards = 64;
+
 /** Reads everything. */
 function readStatus({ bucketNames, view, sizeBytes }: Database): Status {
   const { crc32c } = nodeChecksum;
-  const alive = new Set<string>();
+  const alive = Array.from({ length: shards }, () => new Set<string>());
   const scanner = new KvScanner();
   let hash = 0;
   let revision = 0;
-  for (const name of bucketNames) {
-    hash = crc32c(utf8(name), hash);
-    view.range(name, emptyBytes, null, (key, value) => {
+  for (const bucket of bucketNames) {
+    hash = crc32c(utf8(bucket), hash);
+    view.range(bucket, emptyBytes, null, (key, value) => {
       hash = crc32c(value, crc32c(key, hash));
-      if (name !== "key") return true;
+      if (bucket !== "key") return true;
       revision = revisionMain(key);
       scanner.scan(value, 0, value.length);
-      const text = toBinaryString(value.subarray(scanner.keyStart, scanner.keyEnd));
-      if (isTombstoneKey(key)) alive.delete(text);
-      else alive.add(text);
+      const name = value.subarray(scanner.keyStart, scanner.keyEnd);
+      const shard = alive[crc32c(name, 0) % shards]!;
+      if (isTombstoneKey(key)) shard.delete(toBinaryString(name));
+      else shard.add(toBinaryString(name));
       return true;
     });
   }
   const row = view.get("meta", utf8("storageVersion"));
   const version = row === null ? "" : new TextDecoder().decode(row);
-  return { hash, revision, totalKey: alive.size, totalSize: sizeBytes, version };
+  return {
+    hash,
+    revision,
+    totalKey: alive.reduce((sum, shard) => sum + shard.size, 0),
+    totalSize: sizeBytes,
+    version,
+  };
 }
