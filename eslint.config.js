@@ -85,6 +85,10 @@ export default tseslint.config(
     },
   },
   {
+    files: ["examples/**/*.ts"],
+    rules: { "no-console": "off" },
+  },
+  {
     files: ["**/*.test.ts", "test/**/*.ts"],
     rules: {
       // Test data is plain ASCII.

@@ -3,7 +3,9 @@
 // are applied, so callers interleave; a seed repeats a run.
 //
 // FC1  A call is applied in one step: nothing happens in between.
-// FC2  A watch delivers whole revisions in order, each in a later turn than its commit.
+// FC2  A transaction of conditions alone is refused: a real member answers it from what it knows,
+//      which may be late, so nobody may build on it.
+// FC3  A watch delivers whole revisions in order, each in a later turn than its commit.
 import { fromBinaryString } from "../../src/base/bytes.ts";
 import { EtcdError as ModelError } from "../../src/base/etcd-errors.ts";
 import { grpcCode } from "../../src/base/grpc-code.ts";
@@ -164,6 +166,7 @@ export class FakeCluster {
   }
 
   async #txn(txn: TxnOp, options: CallOptions | undefined): Promise<TxnResult> {
+    if (txn.success.length + txn.failure.length === 0) throw new Error("Only conditions"); // FC2
     const request = toTxnRequest(txn);
     const answer = await this.#call("txn", options, () => checked(this.model.txn(request)));
     return this.#result(answer) as TxnResult;

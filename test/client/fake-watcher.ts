@@ -60,7 +60,7 @@ export class FakeWatcher implements Watcher {
     this.wake();
   }
 
-  /** Looks at the history in a later turn. */
+  /** Looks at the history in a later turn (FC3 of fake-cluster.ts). */
   wake(): void {
     if (this.#isWoken || this.#isEnded) return;
     this.#isWoken = true;

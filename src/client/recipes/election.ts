@@ -13,6 +13,7 @@ import { op } from "../op.ts";
 import type { Bytes, Compare, KeyValue, KvWatchLease } from "../types.ts";
 import {
   callOptions,
+  isThere,
   leaseSuffix,
   sessionExpired,
   takeBack,
@@ -81,8 +82,8 @@ export class Election {
       const { leadership, isMade } = await this.#enter(value, signal);
       try {
         await waitForPredecessors(client, this.#prefix, leadership.revision - 1, signal);
-        const { succeeded } = await client.kv.txn().if(leadership.isLeader()).commit();
-        if (!succeeded) throw sessionExpired(); // EL1
+        const { key, revision } = leadership;
+        if (!(await isThere(client.kv, key, revision))) throw sessionExpired(); // EL1
         return leadership;
       } catch (error) {
         if (isMade) await takeBack(this.#session, leadership.key, leadership.isLeader()); // EL2

@@ -12,6 +12,7 @@ import { compare } from "../compare.ts";
 import { op } from "../op.ts";
 import type { Compare, Kv } from "../types.ts";
 import {
+  isThere,
   leaseSuffix,
   sessionExpired,
   takeBack,
@@ -46,9 +47,8 @@ export class Lock {
   }
 
   /** Asks the cluster. True is true of that moment only. */
-  async isHeld(): Promise<boolean> {
-    const { succeeded } = await this.#kv.txn().if(this.isOwner()).commit();
-    return succeeded;
+  isHeld(): Promise<boolean> {
+    return isThere(this.#kv, this.key, this.fencingRevision);
   }
 
   /** Lets go of the lock; false when it was lost before (MX2). */

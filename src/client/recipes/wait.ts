@@ -134,6 +134,15 @@ export async function waitForPredecessors(
   }
 }
 
+/**
+ * Whether the key is there, and the one that was made at the revision. A get, since a transaction
+ * of conditions alone is answered by the member asked from what it knows, be it late.
+ */
+export async function isThere(kv: Kv, key: string, createRevision: number): Promise<boolean> {
+  const { kvs } = await kv.get(key, { keysOnly: true });
+  return kvs[0]?.createRevision === createRevision;
+}
+
 /** Puts a key that must not exist; null when it does. */
 export async function putNew(
   kv: Kv,

@@ -3,11 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import type { EtcdClient } from "../../../src/client/client.ts";
-import {
-  CanceledError,
-  SessionExpiredError,
-  UnimplementedError,
-} from "../../../src/client/errors.ts";
+import { CanceledError, SessionExpiredError } from "../../../src/client/errors.ts";
 import { Session } from "../../../src/client/lease/session.ts";
 import { op } from "../../../src/client/op.ts";
 import { Barrier } from "../../../src/client/recipes/barrier.ts";
@@ -17,7 +13,7 @@ import { Mutex } from "../../../src/client/recipes/mutex.ts";
 import { PriorityQueue, Queue } from "../../../src/client/recipes/queue.ts";
 import { RwMutex } from "../../../src/client/recipes/rw-mutex.ts";
 import { stm, type Isolation } from "../../../src/client/recipes/stm.ts";
-import { Target } from "./target.ts";
+import { lacks, Target } from "./target.ts";
 
 let target: Target;
 let client: EtcdClient;
@@ -63,27 +59,23 @@ test("many contenders hold a lock one at a time while sessions are lost, and fen
   );
 });
 
-test("the mutex shares its keys with the server's lock service", async (t) => {
-  const [mine, theirs] = [await newSession(), await newSession()];
-  const lock = await new Mutex(mine, "suite/shared").lock();
-  const served = client.lock.lock("suite/shared", theirs.leaseId).catch((error: unknown) => {
-    if (error instanceof UnimplementedError) return null;
-    throw error;
-  });
-  const other = new Mutex(await newSession(), "suite/shared");
-  assert.equal(await other.tryLock(), null);
-  await lock.unlock();
-  const locked = await served;
-  if (locked === null) {
-    t.skip("the server has no lock service");
-    return;
-  }
-  const { key } = locked;
-  assert.match(new TextDecoder().decode(key), /^suite\/shared\/[0-9a-f]+$/);
-  assert.equal(await other.tryLock(), null);
-  await client.lock.unlock(key);
-  assert.notEqual(await other.tryLock(), null);
-});
+test(
+  "the mutex shares its keys with the server's lock service",
+  { skip: lacks("lock") },
+  async () => {
+    const [mine, theirs] = [await newSession(), await newSession()];
+    const lock = await new Mutex(mine, "suite/shared").lock();
+    const served = client.lock.lock("suite/shared", theirs.leaseId);
+    const other = new Mutex(await newSession(), "suite/shared");
+    assert.equal(await other.tryLock(), null);
+    await lock.unlock();
+    const { key } = await served;
+    assert.match(new TextDecoder().decode(key), /^suite\/shared\/[0-9a-f]+$/);
+    assert.equal(await other.tryLock(), null);
+    await client.lock.unlock(key);
+    assert.notEqual(await other.tryLock(), null);
+  },
+);
 
 test("a session that loses its lease ends its wait for a lock", async () => {
   const [one, two] = [await newSession(), await newSession()];
@@ -137,6 +129,24 @@ test("leadership is handed over when a leader resigns or is lost, and observers 
   assert.equal(seen.at(-1), "c");
   for (const session of sessions) await session.close();
 });
+
+test(
+  "the election shares its keys with the server's election service",
+  { skip: lacks("election") },
+  async () => {
+    const [mine, theirs] = [await newSession(), await newSession()];
+    const leader = await new Election(mine, "suite/served").campaign("mine");
+    assert.equal((await client.election.leader("suite/served")).kv?.string(), "mine");
+    const campaign = client.election.campaign("suite/served", theirs.leaseId, "theirs");
+    await leader.resign();
+    const { leader: key } = await campaign;
+    assert.equal((await new Election(mine, "suite/served").leader())?.string(), "theirs");
+    const next = new Election(mine, "suite/served").campaign("mine again");
+    await client.election.resign(key);
+    assert.ok((await next).revision > key.revision);
+    await Promise.all([mine.close(), theirs.close()]);
+  },
+);
 
 for (const isolation of ["serializableSnapshot", "serializable", "repeatableReads"] as const) {
   test(`concurrent transfers keep the sum of all accounts with ${isolation}`, async () => {
