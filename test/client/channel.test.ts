@@ -81,11 +81,15 @@ function tlsServer(requireClient: boolean, { cert, key } = serverPair): ServerCr
   return ServerCredentials.createSsl(Buffer.from(ca.cert), [pair], requireClient);
 }
 
-/** How a call fails when the connection cannot be made. */
+/** How a stream fails, as soon as no endpoint could be connected. */
 async function failure(context: TestContext, options: ClientOptions): Promise<string> {
-  const connection = connect(context, { timeoutMs: 300, ...options });
-  const error: unknown = await connection.caller.call(echo, hello).catch((e: unknown) => e);
+  const connection = connect(context, options);
+  const error = await new Promise<Error>((failed, reject) => {
+    const unexpected = (): void => reject(new Error("the stream opened"));
+    connection.caller.open(echo, { message: unexpected, ended: unexpected, failed });
+  });
   assert.ok(error instanceof errors.ConnectionError, String(error));
+  connection.close();
   return error.message;
 }
 
@@ -172,7 +176,7 @@ async function startTalker(context: TestContext, greeting: string): Promise<stri
 test("a wrong, closed or mute endpoint is told with its reason in time", async (context) => {
   const mute = await startTalker(context, "");
   assert.match(
-    await failure(context, { endpoints: mute, connectTimeoutMs: 100, timeoutMs: 500 }),
+    await failure(context, { endpoints: mute, connectTimeoutMs: 100 }),
     /no connection within 100 ms/u,
   );
   const old = await startTalker(context, "HTTP/1.1 400 Bad Request\r\n\r\n");
