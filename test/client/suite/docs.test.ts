@@ -16,6 +16,8 @@ const pageTimeoutMs = 30_000;
 const names = [
   ...["EtcdClient", "compare", "op", "FutureRevisionError", "namespace", "OrderingKv"],
   ...["LeasingKv", "MirrorSyncer", "KubernetesKv"],
+  ...["Session", "Mutex", "RwMutex", "Election", "stm", "Queue", "PriorityQueue", "Barrier"],
+  ...["DoubleBarrier", "ServiceRegistry", "registerGrpcResolver", "undiciDiscovery", "HotConfig"],
 ];
 
 let target: Target;
