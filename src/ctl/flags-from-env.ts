@@ -12,7 +12,7 @@ export function variableOf(flagName: string): string {
 }
 
 /** Those that `watch` reads itself. */
-export const watchVariables = ["ETCDCTL_WATCH_KEY", "ETCDCTL_WATCH_RANGE_END"] as const;
+const watchVariables = ["ETCDCTL_WATCH_KEY", "ETCDCTL_WATCH_RANGE_END"] as const;
 
 /** Sets flags that the command did not define itself and that were not given. */
 export function readEnvironment({ command, flags, context, output }: CtlCall): void {

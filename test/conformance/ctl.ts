@@ -1,8 +1,8 @@
 // Our etcdctl beside etcdctl 3.7.1: the same commands in the same order, each on a server of its
 // own of the same kind; standard output, error text and exit code compared as text.
 //
-// CTLC1  Blanked is what CTL1 of etcdctl.ts says, ids of sessions in keys, and prose of help that is
-//        our own (docs/divergence.md).
+// CTLC1  Blanked is what CTL1 of etcdctl.ts says, ids of sessions in keys, and prose of help that
+//        is our own (docs/divergence.md).
 import { fileURLToPath } from "node:url";
 
 import type { Programs } from "./build.ts";
@@ -22,7 +22,7 @@ function withoutProse(text: string): string {
   return rest.replace(/\n\nExamples:\n[\s\S]*?\n\n(?=Available Commands:|Flags:)/, "\n\n");
 }
 
-export async function compareLines(report: Report, programs: Programs): Promise<void> {
+async function compareLines(report: Report, programs: Programs): Promise<void> {
   for (const { args } of lineCases) {
     const [want, got] = await Promise.all(
       [programs.etcdctl, ourProgram].map((program) => runCommand(program, args)),
@@ -34,7 +34,7 @@ export async function compareLines(report: Report, programs: Programs): Promise<
 }
 
 /** Two servers of one kind, so that both etcdctl change the same state in the same order. */
-export async function withTwins(program: string, use: (twins: [Server, Server]) => Promise<void>) {
+async function withTwins(program: string, use: (twins: [Server, Server]) => Promise<void>) {
   const flags = ["--log-level", "error"];
   const first = await startServer({ label: "ctl-want", program, flags });
   try {

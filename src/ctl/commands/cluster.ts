@@ -34,8 +34,8 @@ const endpoints: readonly CtlSpec[] = [
   {
     use: "status",
     short: "Prints out the status of endpoints specified in `--endpoints` flag",
-    long: `One line for each endpoint, with --write-out=simple: endpoint, ID, version, storage version, db size,
-in use, percentage not in use, quota, is leader, is learner, raft term, raft index,
+    long: `One line for each endpoint, with --write-out=simple: endpoint, ID, version, storage version,
+db size, in use, percentage not in use, quota, is leader, is learner, raft term, raft index,
 raft applied index, errors, downgrade target version, downgrade enabled.
 `,
     run: async (call) => (await import("../run/endpoint.ts")).runStatus(call),
@@ -106,7 +106,8 @@ const snapshotExample = (program: string): string => `  # The only endpoint's sn
   ${program} --endpoints=10.0.0.1:2379 snapshot save /backup/etcd-snapshot.db
 
   # With certificates
-  ${program} --endpoints=https://10.0.0.1:2379 --cacert=ca.crt --cert=etcd.crt --key=etcd.key snapshot save etcd-snapshot.db`;
+  ${program} --endpoints=https://10.0.0.1:2379 --cacert=ca.crt --cert=etcd.crt --key=etcd.key \\
+    snapshot save etcd-snapshot.db`;
 
 const snapshot = (program: string): CtlSpec => ({
   use: "snapshot <subcommand>",

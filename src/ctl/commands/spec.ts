@@ -6,9 +6,6 @@ import type { CtlContext } from "../context.ts";
 export type CtlCall = Call<CtlContext>;
 export type CtlSpec = CommandSpec<CtlContext>;
 
-/** What a module of src/ctl/run offers to the tables. */
-export type Run = (call: CtlCall) => Promise<void>;
-
 export function flag(
   type: FlagType,
   name: string,

@@ -1,7 +1,7 @@
 /**
- * Text that may hold any bytes: what is not UTF-8 stands as one lone surrogate for each byte (U+DC80
- * to U+DCFF), and becomes the same byte again. So keys of any bytes pass through code that splits
- * and compares strings.
+ * Text that may hold any bytes: what is not UTF-8 stands as one lone surrogate for each byte
+ * (U+DC80 to U+DCFF), and becomes the same byte again. So keys of any bytes pass through code that
+ * splits and compares strings.
  */
 
 const escapeBase = 0xdc00;

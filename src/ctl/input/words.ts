@@ -22,7 +22,7 @@ const singles: Readonly<Record<string, string>> = {
 const escapes =
   /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([abfnrtv\\"]))|\\|[^\\]+/g;
 
-/** The text inside double quotes with Go's escapes; `undefined`: not valid. */
+/** The text inside double quotes with Go's escapes; `undefined`: not valid. @forTests */
 export function unquote(quoted: string): string | undefined {
   const inner = quoted.slice(1, -1);
   if (inner.includes("\n")) return undefined;

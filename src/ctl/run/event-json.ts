@@ -8,7 +8,7 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 type JsonObject = Record<string, GoJson | undefined>;
 
 /** `name` with text, or `name_base64` where the bytes are no text. */
-export function bytesJson(name: string, bytes: Uint8Array): JsonObject {
+function bytesJson(name: string, bytes: Uint8Array): JsonObject {
   try {
     return { [name]: strict.decode(bytes) };
   } catch {
@@ -16,7 +16,7 @@ export function bytesJson(name: string, bytes: Uint8Array): JsonObject {
   }
 }
 
-export function keyValueJson(kv: KeyValueMessage): JsonObject {
+function keyValueJson(kv: KeyValueMessage): JsonObject {
   return {
     ...bytesJson("key", kv.key),
     ...bytesJson("value", kv.value),

@@ -6,7 +6,6 @@ import { ExitError, exitCode } from "../../cli/run.ts";
 import { usageText } from "../../cli/usage.ts";
 import { KvArea } from "../../client/kv.ts";
 import type { Compare, Op } from "../../client/types.ts";
-import { kvCommands } from "../commands/kv.ts";
 import type { CtlCall } from "../commands/spec.ts";
 import { parseComparison } from "../input/comparison.ts";
 import { splitWords } from "../input/words.ts";
@@ -59,7 +58,7 @@ async function readOperations(call: CtlCall): Promise<Op[]> {
 async function parseOperation(line: string, call: CtlCall): Promise<Op> {
   const words = splitWords(line);
   if (words.length < 2) throw invalid(`invalid txn compare request: ${line}`);
-  const found = findCommand(operationsRoot(), words);
+  const found = findCommand(operationsRoot(call), words);
   const { command } = found;
   if (found.error !== undefined || command.parent === undefined) {
     throw invalid(`invalid txn request: ${line}`);
@@ -89,11 +88,13 @@ async function makeOperation(
 }
 
 /** A program without a name whose commands are the requests. */
-function operationsRoot(): Command<unknown> {
+function operationsRoot({ command }: CtlCall): Command<unknown> {
   const names = ["get", "put", "del"];
-  const commands = kvCommands("", true)
-    .filter(({ use }) => names.includes(use.split(" ", 1)[0]!))
-    .map(({ use, short, flags = [] }): CommandSpec<unknown> => ({ use, short, flags, run: idle }));
+  const commands = command.root.children
+    .filter(({ name }) => names.includes(name))
+    .map(({ spec: { use, short, flags = [] } }): CommandSpec<unknown> => {
+      return { use, short, flags, run: idle };
+    });
   return new Command({ name: "", use: "", short: "", commands });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Messages by a table of their fields: what `ctl` prints field by field is decoded here, with etcd's
- * own field names. For speed use src/codec; here a new field of etcd costs one line.
+ * Messages by a table of their fields: what `ctl` prints field by field is decoded here, with
+ * etcd's own field names. For speed use src/codec; here a new field of etcd costs one line.
  */
 import { Reader } from "../../codec/reader.ts";
 import { Writer } from "../../codec/writer.ts";

@@ -16,7 +16,7 @@ export type ResponseHeader = MessageOf<typeof responseHeader>;
 export const headerOnly = schema({ header: one(1, responseHeader) });
 export type HeaderOnly = MessageOf<typeof headerOnly>;
 
-export const keyValue = schema({
+const keyValue = schema({
   key: one(1, "bytes"),
   create_revision: one(2, "int64"),
   mod_revision: one(3, "int64"),
@@ -183,13 +183,6 @@ export const hashKvResponse = schema({
   hash_revision: one(4, "int64"),
 });
 export type HashKvResponse = MessageOf<typeof hashKvResponse>;
-
-export const snapshotResponse = schema({
-  header: one(1, responseHeader),
-  remaining_bytes: one(2, "uint64"),
-  blob: one(3, "bytes"),
-  version: one(4, "string"),
-});
 
 export const downgradeResponse = schema({
   header: one(1, responseHeader),
