@@ -197,8 +197,8 @@ class Opening {
   /** The directory and its parent may be new as well. */
   #syncParents(then: () => void): void {
     const { disk, directory } = this.#options;
-    const parent = directory.slice(0, Math.max(1, directory.lastIndexOf("/")));
-    const grandparent = parent.slice(0, Math.max(1, parent.lastIndexOf("/")));
+    const parent = parentOf(directory);
+    const grandparent = parentOf(parent);
     const second = this.#orFail(then);
     const first = this.#orFail(() => {
       disk.syncDir(grandparent, second);
@@ -297,6 +297,11 @@ class Opening {
   #fail(error: Error): void {
     this.#done(error, null as unknown as OpenedWal); // the error comes instead of a value
   }
+}
+
+function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash === -1 ? "." : path.slice(0, Math.max(1, slash));
 }
 
 function readAll(file: File, done: Done<Uint8Array>): void {
