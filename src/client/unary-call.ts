@@ -103,6 +103,7 @@ export class UnaryCall<Request, Response> implements CallListener, ActiveCall, W
   due(now: number): void {
     if (now < this.#deadlineAt) {
       this.#slowTries++;
+      this.dueAt = this.#deadlineAt;
       this.#drop();
       this.#suspectChannel();
       this.#try();
@@ -189,6 +190,7 @@ export class UnaryCall<Request, Response> implements CallListener, ActiveCall, W
     }
     if (this.#isDone) return;
     this.#raw = null;
+    this.dueAt = this.#deadlineAt;
     if (status.code === grpcStatus.OK) this.#succeed();
     else this.#failedTry(status);
   }

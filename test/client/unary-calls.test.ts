@@ -209,6 +209,21 @@ test("an unanswered read is tried elsewhere; a late answer is not taken", async 
   assert.equal(channels[0]!.calls.length, 1);
 });
 
+test("the limit of a try ends with the try", async () => {
+  const { connection, channels, clock } = fakeWorld(2, { readTryTimeoutMs: 100 });
+  const result = connection.caller.call(read, "get");
+  clock.advance(90);
+  channels[0]!.last.refuse(etcd.errNoLeader);
+  clock.advance(90);
+  channels[1]!.last.refuse(etcd.errNoLeader);
+  clock.advance(24); // beyond the second try's limit, within the wait
+  assert.equal(callsOf(channels).length, 2);
+  clock.advance(1);
+  assert.equal(callsOf(channels).length, 3);
+  callsOf(channels.filter(({ calls }) => calls.length === 2))[1]!.answer("there");
+  assert.equal(await result, "there");
+});
+
 test("an unanswered write is not tried elsewhere", () => {
   const { connection, channels, clock } = fakeWorld(2, { readTryTimeoutMs: 100 });
   outcome(connection.caller.call(write, "put"));
