@@ -34,8 +34,10 @@ export class Arena {
   readonly random: Random;
   /** What was done, with times; for reports. */
   readonly story: string[] = [];
-  /** Kinds of faults that were really injected. */
-  readonly marks = new Set<string>();
+  /** Kinds of faults that were really injected, and how often. */
+  readonly marks = new Map<string, number>();
+  /** Processes ended by SIGKILL. */
+  killed = 0;
   readonly #connections = new Map<string, Connection>();
   readonly #begin = performance.now();
 
@@ -101,7 +103,7 @@ export class Arena {
 
   /** As tell, for a fault that is now there. */
   mark(kind: string, text: string): void {
-    this.marks.add(kind);
+    this.marks.set(kind, (this.marks.get(kind) ?? 0) + 1);
     this.tell(`${kind}: ${text}`);
   }
 

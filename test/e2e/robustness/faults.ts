@@ -31,6 +31,7 @@ async function kill(arena: Arena): Promise<void> {
   if (drawn > 3) victims = all;
   arena.mark(victims.length === all.length ? "kill all" : "kill", names(victims));
   await Promise.all(victims.map((victim) => victim.end("SIGKILL")));
+  arena.killed += victims.length;
   await delay(random.below(4) === 0 ? 0 : random.below(2_000));
   arena.startAll();
 }

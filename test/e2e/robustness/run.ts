@@ -54,6 +54,8 @@ function keep(options: RunOptions, { found, story, folders, workload }: RunResul
   return folder;
 }
 
+let killed = 0;
+
 async function runOne(options: RunOptions): Promise<"passed" | "failed" | "skipped"> {
   const begin = performance.now();
   const title = `${options.fault}, ${options.members} members, seed ${options.seed}`;
@@ -64,6 +66,7 @@ async function runOne(options: RunOptions): Promise<"passed" | "failed" | "skipp
       say(`skipped ${title}: ${result.skipped}`);
       return "skipped";
     }
+    killed += result.killed;
     const isGood = result.found.length === 0;
     say(`${isGood ? "ok" : "FAILED"} ${title} (${seconds} s): ${result.summary}`);
     if (isGood) return "passed";
@@ -104,6 +107,7 @@ for (let i = 0; i < Number(values.runs); i++) {
   });
   results[outcome]++;
 }
+say(`${killed} processes were killed`);
 if (results.skipped > 0) say(`${results.skipped} skipped`);
 say(`${results.passed} passed, ${results.failed} failed`);
 process.exitCode = results.failed === 0 ? 0 : 1;

@@ -66,6 +66,8 @@ export interface RunResult {
   /** Set where this machine cannot make the fault. */
   readonly skipped?: string;
   readonly folders: readonly string[];
+  /** Processes ended by SIGKILL. */
+  readonly killed: number;
   readonly workload?: Workload;
 }
 
@@ -74,7 +76,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const disk = needsDisk ? makeSmallDisk() : null;
   if (needsDisk && disk === null) {
     const skipped = "a file system of its own may not be mounted here";
-    return { found: [], story: [], summary: "", skipped, folders: [] };
+    return { found: [], story: [], summary: "", skipped, folders: [], killed: 0 };
   }
   const random = createRandom(options.seed);
   const arenaOptions: ArenaOptions = {
@@ -90,7 +92,8 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
     isGood = found.length === 0;
     const folders = arena.members.map((member) => member.folder);
     const { workload } = run;
-    return { found, story: arena.story, summary: run.summary(), folders, workload };
+    const { story, killed } = arena;
+    return { found, story, summary: run.summary(), folders, killed, workload };
   } finally {
     await arena.close(!isGood);
     if (disk !== null && isGood) removeSmallDisk(disk);
@@ -121,7 +124,7 @@ class Run {
     const { answered, unknown, truth, counts } = this.workload;
     const kinds = [...counts].map(([kind, n]) => `${kind} ${n}`).join(", ");
     const rate = (answered / Math.max(1, this.#loadSeconds)).toFixed(0);
-    const marks = [...this.#arena.marks].join(", ");
+    const marks = [...this.#arena.marks].map(([kind, n]) => `${kind} ${n}`).join(", ");
     return (
       `${answered} answered (${rate}/s), ${unknown} unknown, revision ${truth.contiguous}; ` +
       `${kinds}; faults: ${marks}`
