@@ -78,7 +78,13 @@ export type { ServiceSet } from "./discovery/service-set.ts";
 export { registerGrpcResolver } from "./discovery/grpc-resolver.ts";
 export type { GrpcResolverOptions } from "./discovery/grpc-resolver.ts";
 export { NoInstanceError, undiciDiscovery } from "./discovery/undici.ts";
-export type { UndiciDiscovery, UndiciInterceptor, UndiciOptions } from "./discovery/undici.ts";
+export type {
+  UndiciDiscovery,
+  UndiciHandler,
+  UndiciInterceptor,
+  UndiciOptions,
+  UndiciRequest,
+} from "./discovery/undici.ts";
 export { ConfigError, HotConfig } from "./config/hot-reload.ts";
 export type { ConfigOptions } from "./config/hot-reload.ts";
 export { LiveRange } from "./live-range.ts";

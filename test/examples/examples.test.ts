@@ -107,7 +107,7 @@ test("the example leader-election.ts hands leadership over twice", async () => {
 });
 
 for (const direction of ["there", "back"] as const) {
-  test(`the example mirror.ts brings what is and what changes to the other cluster: ${direction}`, async (t) => {
+  test(`the example mirror.ts brings a cluster ${direction}`, async (t) => {
     const [from, to] = direction === "there" ? [cluster, other] : [other, cluster];
     const source = new EtcdClient({ endpoints: from.endpoints });
     const target = new EtcdClient({ endpoints: to.endpoints });

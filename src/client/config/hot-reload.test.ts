@@ -75,7 +75,7 @@ test("a bad value is an error, and the last good one stays until the next good o
   await config.close();
 });
 
-test("what is put again unchanged is no change, and what comes back after an error is none", async () => {
+test("what is put again unchanged is no change, after an error neither", async () => {
   const { client } = new FakeCluster();
   await client.kv.put(key, '{"rate":1}');
   const config = await HotConfig.open(client, { key, parse });
@@ -152,7 +152,7 @@ test("the last good value is kept in a file, which a start without etcd takes", 
   assert.match(readFileSync(file, "utf8"), /"rate": 5/);
 });
 
-test("a bad value at the start is answered with the file's, a bad file with an error", async (t) => {
+test("for a bad value at the start the file's is taken, a bad file is an error", async (t) => {
   const file = join(folder(t), "limits.json");
   const { client } = new FakeCluster();
   await client.kv.put(key, '"bad"');
@@ -168,7 +168,7 @@ test("a bad value at the start is answered with the file's, a bad file with an e
   }
 });
 
-test("without a value and a file nothing opens, and a file that cannot be written is an error", async (t) => {
+test("without value and file nothing opens; a file not writable is an error", async (t) => {
   const { client } = new FakeCluster();
   await assert.rejects(HotConfig.open(client, { key, parse }), ConfigError);
   await client.kv.put(key, '{"rate":1}');

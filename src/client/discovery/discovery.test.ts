@@ -19,7 +19,7 @@ async function httpServer(t: TestContext, name: string): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test("requests of undici go to the instances of a service in turn, and elsewhere as before", async (t) => {
+test("undici's requests go to the instances of a service in turn", async (t) => {
   const cluster = new FakeCluster();
   const registry = new ServiceRegistry(cluster.client);
   const [one, two] = [await httpServer(t, "one"), await httpServer(t, "two")];
@@ -42,7 +42,7 @@ test("requests of undici go to the instances of a service in turn, and elsewhere
   assert.equal(cluster.watchers.size, 0);
 });
 
-test("a request to a service without instances fails with its name, not with a wrong host", async (t) => {
+test("a request to a service without instances fails with its name", async (t) => {
   const cluster = new FakeCluster();
   const agent = new Agent();
   t.after(() => agent.close());

@@ -33,7 +33,7 @@ test("a wait at a barrier ends with its signal", async () => {
   assert.equal(cluster.watchers.size, 0);
 });
 
-test("a group begins when all are there and ends when all have left, round after round", async () => {
+test("a group begins when all are there and ends when all have left", async () => {
   for (let seed = 1; seed <= 6; seed++) {
     const cluster = new FakeCluster(seed);
     const count = 4;

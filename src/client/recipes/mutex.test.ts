@@ -36,7 +36,7 @@ async function contend(cluster: FakeCluster, seed: number, fences: number[]): Pr
   await Promise.all(Array.from({ length: 6 }, contender));
 }
 
-test("many contenders hold a lock one at a time, though sessions are lost, and fences rise", async () => {
+test("contenders hold a lock one at a time, though sessions are lost", async () => {
   for (let seed = 1; seed <= 8; seed++) {
     const fences: number[] = [];
     const cluster = new FakeCluster(seed);
@@ -50,7 +50,7 @@ test("many contenders hold a lock one at a time, though sessions are lost, and f
   }
 });
 
-test("a lock's key is the session's lease in hexadecimal below the name, as Go's", async () => {
+test("a lock's key is the lease in hexadecimal below the name, as Go's", async () => {
   const cluster = new FakeCluster();
   const session = await Session.create(cluster.client, { leaseId: -2n });
   cluster.model.leaseGrant(-2n);
@@ -100,7 +100,7 @@ test("a session that is lost while it waits ends the wait", async () => {
   await assert.rejects(new Mutex(two, "m").lock(), SessionExpiredError);
 });
 
-test("a lease that the client does not yet know to be gone ends the call the same way", async () => {
+test("a lease not yet known to be gone ends the call the same way", async () => {
   const cluster = new FakeCluster();
   const session = await sessionOf(cluster);
   cluster.model.leaseRevoke(session.leaseId);

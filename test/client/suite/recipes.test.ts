@@ -28,7 +28,7 @@ const times = <T>(count: number, make: (i: number) => T): T[] =>
 
 const newSession = (): Promise<Session<EtcdClient>> => Session.create(client, { ttlSeconds: 10 });
 
-test("many contenders hold a lock one at a time while sessions are lost, and fences rise", async () => {
+test("contenders hold a lock one at a time, though sessions are lost", async () => {
   // Storage beside etcd that takes no write with a lower token than it has seen.
   const fences: number[] = [];
   const holders = new Set<number>();
@@ -100,7 +100,7 @@ test("readers share a lock that a writer has alone", async () => {
   await session.close();
 });
 
-test("leadership is handed over when a leader resigns or is lost, and observers see it", async () => {
+test("leadership is handed over when a leader resigns or is lost", async () => {
   const end = new AbortController();
   const seen: string[] = [];
   const observed = (async () => {
