@@ -2,6 +2,7 @@
 import { goals, type Goal } from "./cells.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { ClientCalls } from "./client-calls.ts";
+import type { ClientWatches } from "./client-watch.ts";
 import { clientParts } from "./document-client.ts";
 import { clusterGoalRows, clusterParts } from "./document-cluster.ts";
 import { short, table } from "./document-text.ts";
@@ -26,6 +27,7 @@ export interface Results {
   readonly gaps?: readonly Gaps[] | undefined;
   readonly catchUp?: { readonly etcd: CatchUp; readonly quorate: CatchUp } | undefined;
   readonly clientCalls?: readonly ClientCalls[] | undefined;
+  readonly clientWatches?: ClientWatches | undefined;
   readonly large?: { readonly etcd: Large; readonly quorate: Large } | undefined;
 }
 
@@ -206,5 +208,6 @@ export function mergeResults(stored: Results, now: Results): Results {
     gaps: now.gaps ?? stored.gaps,
     catchUp: now.catchUp ?? stored.catchUp,
     clientCalls: now.clientCalls ?? stored.clientCalls,
+    clientWatches: now.clientWatches ?? stored.clientWatches,
   };
 }

@@ -26,6 +26,7 @@ import { quorateProgram, startServer, type Server } from "../test/conformance/se
 import { measureCatchUp, type CatchUp } from "./catch-up.ts";
 import { cellName, cells, type Cell } from "./cells.ts";
 import { measureClientCalls, type ClientCalls } from "./client-calls.ts";
+import { measureClientWatches, type ClientWatches } from "./client-watch.ts";
 import { measureClusterLoads, type ClusterBench, type Kind } from "./cluster.ts";
 import { mergeResults, renderDocument, type Results } from "./document.ts";
 import { measureFloor } from "./floor.ts";
@@ -191,10 +192,14 @@ async function measureProfiles(programs: Programs): Promise<Profile[]> {
   return profiles;
 }
 
-async function measureClients(programs: Programs): Promise<ClientCalls[]> {
+async function measureClients(
+  programs: Programs,
+): Promise<{ clientCalls: ClientCalls[]; clientWatches: ClientWatches }> {
   const server = await startQuorate(programs);
   try {
-    return await measureClientCalls(server, { loadgen: programs.loadgen, rounds, seconds });
+    const { loadgen } = programs;
+    const clientCalls = await measureClientCalls(server, { loadgen, rounds, seconds });
+    return { clientCalls, clientWatches: await measureClientWatches(server, { rounds, seconds }) };
   } finally {
     await server.close();
   }
@@ -251,7 +256,7 @@ async function measure(programs: Programs, parts: readonly string[]): Promise<Re
   const large = parts.includes("large") ? await measureBothLarge(programs) : undefined;
   const turns = parts.includes("turns") ? await measureBothTurns(programs) : undefined;
   const profiles = parts.includes("profiles") ? await measureProfiles(programs) : undefined;
-  const clientCalls = parts.includes("client") ? await measureClients(programs) : undefined;
+  const clients = parts.includes("client") ? await measureClients(programs) : {};
   const quorate = options.self ? programs.etcd : options.program;
   const bench = { programs, quorate, rounds, seconds };
   const three = parts.includes("cluster-loads") ? await measureClusterLoads(bench) : [];
@@ -260,7 +265,7 @@ async function measure(programs: Programs, parts: readonly string[]): Promise<Re
     : undefined;
   const catchUp = parts.includes("catch-up") ? await measureBothCatchUps(bench) : undefined;
   const results = { machine: machine(), rounds, seconds, floor, compared: [...one, ...three] };
-  return { ...results, large, turns, profiles, gaps, catchUp, clientCalls };
+  return { ...results, large, turns, profiles, gaps, catchUp, ...clients };
 }
 
 /** One cluster at a time, as with the memory of one member. */

@@ -222,6 +222,12 @@ function nextDelay(delayMs: number): number {
   return delayMs === 0 ? reconnectFirstMs : Math.min(delayMs * 2, reconnectLastMs);
 }
 
+/**
+ * What a member may send ahead on a stream and on a connection: with HTTP/2's 64 KiB a catching-up
+ * watch or a large range waits for a round trip after each 64 KiB.
+ */
+const flowWindowBytes = 1024 * 1024;
+
 function channelOptions(settings: ChannelSettings): Record<string, string | number> {
   const { keepAlive } = settings;
   return {
@@ -233,6 +239,7 @@ function channelOptions(settings: ChannelSettings): Record<string, string | numb
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2_000,
     "grpc.dns_min_time_between_resolutions_ms": 1_000,
+    "grpc-node.flow_control_window": flowWindowBytes,
     "grpc.max_receive_message_length": settings.responseBytesMax,
     ...(settings.userAgent === "" ? {} : { "grpc.primary_user_agent": settings.userAgent }),
     ...(keepAlive === null

@@ -1,4 +1,5 @@
 /** What a watch asks for, checked; and why the server ended one. */
+import { emptyBytes } from "../../base/bytes.ts";
 import { errAuthOldRevision, errCompacted, errInvalidAuthToken } from "../../base/etcd-errors.ts";
 import { grpcCode } from "../../base/grpc-code.ts";
 import type { WatchCreate, WatchResponse } from "../../codec/client/watch.ts";
@@ -13,8 +14,12 @@ export type WatchSpec = Omit<WatchCreate, "watchId">;
 export const bufferedBatchesDefault = 128;
 
 export function watchSpec(key: Bytes, options: WatchOptions): WatchSpec {
+  const interval = intervalOf(key, options);
   return {
-    ...intervalOf(key, options),
+    // Copies: the caller may change its bytes, and a watch is asked for again after every break.
+    // Short copies also lie in V8's heap; what TextEncoder gives takes a kilobyte each.
+    key: interval.key.slice(),
+    rangeEnd: interval.rangeEnd.length === 0 ? emptyBytes : interval.rangeEnd.slice(),
     startRevision: toInt(options.startRevision, "startRevision"),
     progressNotify: options.progressNotify === true,
     noPut: options.noPut === true,

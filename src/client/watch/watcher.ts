@@ -125,6 +125,10 @@ export class ClientWatcher implements Watcher {
     };
   }
 
+  on(event: "batch", listener: (batch: WatchBatch) => void): this;
+  on(event: "event", listener: (event: WatchEvent) => void): this;
+  on(event: "error", listener: (error: Error) => void): this;
+  on(event: "end", listener: () => void): this;
   on(event: WatchSignal, listener: WatchListener): this {
     const isData = event === "batch" || event === "event";
     if (isData && this.#isIterated) throw new Error("The watch is iterated over already");
