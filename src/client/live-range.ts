@@ -20,6 +20,10 @@ export interface LiveRangeListener<T> {
   failed(error: Error): void;
 }
 
+/**
+ * Follows a key or range until `close`, or until the client is closed. Keys are told apart as UTF-8
+ * text.
+ */
 export class LiveRange<T> {
   readonly #client: KvWatchLease;
   readonly #key: Bytes;
