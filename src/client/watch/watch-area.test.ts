@@ -209,7 +209,7 @@ test("a server that chooses ids itself is understood", async () => {
   assert.deepEqual([a, b], [["11"], ["12"]]);
 });
 
-test("a watch canceled before it is created is canceled at the server behind its creation", async () => {
+test("a watch canceled before it is created is canceled behind its creation", async () => {
   const rig = new WatchRig();
   const watcher = rig.area.watch("a");
   const seen = record(watcher);
@@ -268,7 +268,7 @@ test("a stream without watches is kept a while, then closed", async () => {
   assert.equal(rig.caller.streams.length, 2);
 });
 
-test("a watch canceled while its stream waits to be opened again leaves nothing behind", async () => {
+test("a watch canceled while its stream is broken leaves nothing behind", async () => {
   const rig = new WatchRig();
   const watcher = rig.area.watch("a");
   rig.stream.fail(broken);

@@ -11,7 +11,7 @@ import type { Bytes, WatchOptions } from "../types.ts";
 /** A request without what belongs to one stream. */
 export type WatchSpec = Omit<WatchCreate, "watchId">;
 
-export const bufferedBatchesDefault = 128;
+const bufferedBatchesDefault = 128;
 
 export function watchSpec(key: Bytes, options: WatchOptions): WatchSpec {
   const interval = intervalOf(key, options);

@@ -40,14 +40,15 @@ import { StreamBackoff } from "../stream-backoff.ts";
 import { cancelError, isStaleToken } from "./watch-spec.ts";
 import type { ClientWatcher } from "./watcher.ts";
 
+/** @forTests */
 export const watchesPerStreamMax = 1_000;
-/** A stream without watches stays open this long: locks make a watch after the other. */
+/** A stream without watches stays open this long: locks make a watch after the other. @forTests */
 export const lingerMs = 1_000;
 const refusalsMax = 3;
 /** The server's id of notices for all watches of the stream, and of refused ones. */
 const noWatchId = -1;
 
-export const watchMethod: Method<WatchMessage, WatchResponse> = {
+const watchMethod: Method<WatchMessage, WatchResponse> = {
   path: "/etcdserverpb.Watch/Watch",
   retry: "read",
   encode: encodeWatchMessage,

@@ -117,7 +117,7 @@ test("a slow watch that comes back behind a compaction says so, after what it ha
   assert.deepEqual(await batches.next(), { done: true, value: undefined });
 });
 
-test("a stream that breaks while it is paused is opened again when its reader is ready", async () => {
+test("a stream that breaks while paused is opened again for its reader", async () => {
   const rig = new WatchRig();
   const watcher = rig.area.watch("a", { bufferedBatchesMax: 1 });
   rig.created(1);
