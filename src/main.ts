@@ -3,12 +3,13 @@
  * `quorate`: chooses the subcommand. Only node: modules are imported before the version check: an
  * older Node may fail to load the rest.
  */
-import { readFileSync } from "node:fs";
-
 interface Manifest {
   readonly version: string;
   readonly engines: { readonly node: string };
 }
+
+// Importing node:fs would load its promises and more as well, which short commands do not need.
+const { readFileSync } = process.getBuiltinModule?.("node:fs") ?? (await import("node:fs"));
 
 const manifest = JSON.parse(
   readFileSync(new URL("../package.json", import.meta.url), "utf8"),

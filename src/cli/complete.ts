@@ -4,12 +4,9 @@
  * protocol, so scripts made for it work with ours.
  */
 import type { CliOutput, Command } from "./command.ts";
-import { findCommand } from "./command.ts";
+import { completionRequests, findCommand } from "./command.ts";
 import type { FlagSpec } from "./flag.ts";
 import { FlagError } from "./flag.ts";
-
-/** The second one wants no descriptions. */
-export const completionRequests: readonly string[] = ["__complete", "__completeNoDesc"];
 
 /** What the shell may do beyond the offers. */
 const directive = { standard: 0, noFiles: 4, directories: 16 } as const;

@@ -1,12 +1,10 @@
 /** Runs a program: one command line in, output and an exit code out, as cobra and etcd's tools do. */
 import { must } from "../base/assert.ts";
 import type { CliOutput, ProgramSpec } from "./command.ts";
-import { Command, findCommand, suggestions } from "./command.ts";
-import { answerCompletion, completionRequests } from "./complete.ts";
+import { Command, completionRequests, findCommand, suggestions } from "./command.ts";
 import type { FlagSet } from "./flag.ts";
 import { FlagError } from "./flag.ts";
 import { goQuote, goRawQuote } from "./go-quote.ts";
-import { helpText, usageText } from "./usage.ts";
 
 /** Codes that etcd's tools exit with. */
 export const exitCode = {
@@ -30,7 +28,7 @@ export class ExitError extends Error {
   }
 }
 
-/** Reads one command line and runs it. Returns the exit code. */
+/** Reads one command line and runs it; help is loaded when it is asked for. Returns the exit code. */
 export async function runProgram<Context>(
   program: ProgramSpec<Context>,
   line: readonly string[],
@@ -40,6 +38,7 @@ export async function runProgram<Context>(
   const root = new Command(program.root);
   const isCompletion = completionRequests.includes(line[0] ?? "") && line.length > 1;
   if (isCompletion) {
+    const { answerCompletion } = await import("./complete.ts");
     answerCompletion(root, line, output);
     return exitCode.success;
   }
@@ -53,12 +52,13 @@ export async function runProgram<Context>(
   try {
     const { args, argsBeforeDash } = flags.parse(found.line);
     if (flags.bool("help") || !command.isRunnable) {
+      const { helpText } = await import("./usage.ts");
       output.out(helpText(program, command));
       return exitCode.success;
     }
     checkArgs(command, args);
     checkRequired(flags);
-    if (command.isHelp) return showHelp(program, root, args, output);
+    if (command.isHelp) return await showHelp(program, root, args, output);
     const { run } = command.spec;
     await must(run, "run")({ context, output, command, flags, args, argsBeforeDash });
     return exitCode.success;
@@ -68,6 +68,7 @@ export async function runProgram<Context>(
       return error.code;
     }
     if (!(error instanceof FlagError)) throw error;
+    const { usageText } = await import("./usage.ts");
     output.err(`Error: ${error.message}\n${usageText(command)}\n`);
     return unreadable(program, error.message, output);
   }
@@ -109,12 +110,13 @@ function checkRequired(flags: FlagSet): void {
   throw new FlagError(`required flag(s) "${missing.join('", "')}" not set`);
 }
 
-function showHelp<Context>(
+async function showHelp<Context>(
   program: ProgramSpec<Context>,
   root: Command<Context>,
   topic: readonly string[],
   output: CliOutput,
-): number {
+): Promise<number> {
+  const { helpText, usageText } = await import("./usage.ts");
   const found = findCommand(root, topic);
   if (found.error === undefined) {
     output.out(helpText(program, found.command));

@@ -1,10 +1,12 @@
 /** `quorate ctl`, also `etcdctl`: the command line client. Loads only what the command needs. */
-import { readFileSync, writeSync } from "node:fs";
 import { runProgram } from "../cli/run.ts";
 import type { CtlContext } from "./context.ts";
 import { looseText } from "./input/loose-text.ts";
 import { Stdin } from "./input/stdin.ts";
 import { ctlProgram } from "./program.ts";
+
+// Not imported: that would also load the promises of node:fs, readline and more at every start.
+const { readFileSync, writeSync } = process.getBuiltinModule("node:fs");
 
 /** Runs one command line. @param program what help and errors call the program */
 export async function ctlMain(program: string, line: readonly string[]): Promise<void> {
@@ -15,7 +17,9 @@ export async function ctlMain(program: string, line: readonly string[]): Promise
     env: process.env,
     words,
     stdin,
-    isTerminal: process.stdout.isTTY && process.stderr.isTTY,
+    get isTerminal() {
+      return process.stdout.isTTY && process.stderr.isTTY;
+    },
     interrupted,
   };
   const output = {

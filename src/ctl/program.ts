@@ -7,6 +7,7 @@ import type { CtlSpec } from "./commands/spec.ts";
 import { flag, group } from "./commands/spec.ts";
 import { utilityCommands } from "./commands/utility.ts";
 import type { CtlContext } from "./context.ts";
+import { extraCommands } from "./extra/commands.ts";
 
 /** Flags of every command; each also from the environment, as `ETCDCTL_` and the name. */
 const globalFlags = [
@@ -90,7 +91,10 @@ const globalFlags = [
 /** `program`: as help and errors call it. */
 export function ctlProgram(program: string): ProgramSpec<CtlContext> {
   const isEtcdctl = program === "etcdctl";
-  const groups = [group.kv, group.maintenance, group.concurrency, group.auth, group.utility];
+  const groups = [
+    ...[group.kv, group.maintenance, group.concurrency, group.auth, group.utility],
+    ...(isEtcdctl ? [] : [group.additions]),
+  ];
   return {
     root: {
       name: program,
@@ -105,6 +109,7 @@ export function ctlProgram(program: string): ProgramSpec<CtlContext> {
         ...clusterCommands(program),
         ...authCommands(program),
         ...utilityCommands(program),
+        ...extraCommands(isEtcdctl),
       ]),
     },
     helpFooter: `Use "${program} options" for a list of global command-line options (applies to all commands).`,

@@ -7,12 +7,12 @@ import type { Caller } from "../client/caller.ts";
 import type { Connection } from "../client/connection.ts";
 import type { CallOptions } from "../client/types.ts";
 import type { CtlCall } from "./commands/spec.ts";
-import { connect } from "./connect.ts";
 import { readEnvironment, variableOf } from "./flags-from-env.ts";
 import { connectionCause, goErrorText } from "./go-error.ts";
 import { logLine } from "./log.ts";
 import type { Shown, Style } from "./print/shown.ts";
 import { parseFormat, render } from "./print/shown.ts";
+import { QuickCaller, quickTarget } from "./quick-caller.ts";
 import type { Settings } from "./settings.ts";
 import { clientOptions, readSettings } from "./settings.ts";
 import type { Schema } from "./wire/message.ts";
@@ -65,7 +65,7 @@ export class Session {
     ending: Ending = {},
     settings: Settings = this.settings,
   ): Promise<T> {
-    const connection = connect(clientOptions(settings));
+    const connection = await openConnection(settings);
     try {
       if (settings.login.username !== undefined) await this.#signIn(connection);
       return await use(connection);
@@ -76,14 +76,32 @@ export class Session {
     }
   }
 
-  /** One request whose answer is wanted whole. */
+  /** One request, no stream, whose answer is wanted whole. */
   ask<T>(
     answer: Schema<T>,
     send: (caller: Caller) => Promise<unknown>,
     ending: Ending = {},
     settings: Settings = this.settings,
   ): Promise<T> {
-    return this.run(({ caller }) => askCaller(caller, answer, send), ending, settings);
+    return this.send((caller) => askCaller(caller, answer, send), ending, settings);
+  }
+
+  /** Calls without streams; over a quick call where that will do. */
+  async send<T>(
+    use: (caller: Caller) => Promise<T>,
+    ending: Ending = {},
+    settings: Settings = this.settings,
+  ): Promise<T> {
+    const target = quickTarget(settings);
+    if (target === undefined) return this.run(({ caller }) => use(caller), ending, settings);
+    const caller = new QuickCaller(target, () => openConnection(settings));
+    try {
+      return await use(caller);
+    } catch (error) {
+      throw this.failure(error, ending);
+    } finally {
+      caller.close();
+    }
   }
 
   /** The end of the program after a failure; says why a connection failed, as a line of log. */
@@ -107,6 +125,13 @@ export class Session {
       throw this.failure(error, { code: exitCode.badConnection });
     }
   }
+}
+
+/** Loads the client's connections, which a quick call does without. */
+async function openConnection(settings: Settings): Promise<Connection> {
+  const options = clientOptions(settings);
+  const { connect } = await import("./connect.ts");
+  return connect(options);
 }
 
 /** Sends by one of the client's areas and decodes what came back. */

@@ -1,5 +1,4 @@
 /** What the global flags say about the servers: endpoints, TLS, who signs in. */
-import { readFileSync } from "node:fs";
 import type { FlagSet } from "../cli/flag.ts";
 import { goQuote } from "../cli/go-quote.ts";
 import { ExitError, exitCode } from "../cli/run.ts";
@@ -165,7 +164,7 @@ function tlsOptions(secure: SecureFlags): TlsOptions | undefined {
 
 function readPem(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return process.getBuiltinModule("node:fs").readFileSync(path);
   } catch (error) {
     throw new ExitError(exitCode.badArgs, errorText(error));
   }

@@ -1,5 +1,4 @@
 /** Standard input of the process, read only when a command asks for it. */
-import { spawnSync } from "node:child_process";
 import type { Input } from "../context.ts";
 import { looseText } from "./loose-text.ts";
 
@@ -30,7 +29,7 @@ export class Stdin implements Input {
   /** The terminal shows nothing meanwhile; one that cannot is asked all the same. */
   async hiddenLine(prompt: string): Promise<string> {
     process.stdout.write(prompt);
-    const showEcho = this.isTerminal ? hideEcho() : (): void => undefined;
+    const showEcho = this.isTerminal ? await hideEcho() : (): void => undefined;
     try {
       return (await this.line()).trim();
     } finally {
@@ -63,7 +62,8 @@ export class Stdin implements Input {
 }
 
 /** The line editing of the terminal stays, so that a mistyped letter can be taken back. */
-function hideEcho(): () => void {
+async function hideEcho(): Promise<() => void> {
+  const { spawnSync } = await import("node:child_process");
   const stty = (word: string): void => {
     spawnSync("stty", [word], { stdio: ["inherit", "ignore", "ignore"] });
   };

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { FlagSet } from "../../cli/flag.ts";
 import { goQuote } from "../../cli/go-quote.ts";
-import { KvArea } from "../../client/kv.ts";
+import { toDeleteRequest } from "../../client/op.ts";
 import type { DeleteOp } from "../../client/types.ts";
 import type { CtlCall } from "../commands/spec.ts";
 import { looseBytes } from "../input/loose-text.ts";
 import { showDelete } from "../print/kv.ts";
-import { askAndShow } from "../session.ts";
-import { deleteRangeResponse } from "../wire/schemas.ts";
+import { openSession } from "../session.ts";
+import { deleteMethod } from "../wire/kv-methods.ts";
 import { badUse, checkExclusive, checkRange, rangeOptions } from "./get.ts";
 
 /** Time to stop a command that names a range and may not have meant it. */
@@ -15,10 +15,9 @@ const secondThoughtsMs = 2_000;
 
 export async function runDel(call: CtlCall): Promise<void> {
   const { key, options } = await deleteOperation(call.flags, call.args, call.output.err);
-  await askAndShow(call, deleteRangeResponse, {
-    send: (caller, { short }) => new KvArea(caller).delete(key, { ...options, ...short }),
-    show: showDelete,
-  });
+  const session = await openSession(call);
+  const request = toDeleteRequest(key, options);
+  session.show(showDelete(await session.send((c) => c.call(deleteMethod, request, session.short))));
 }
 
 /** What is to be removed; also a line of a transaction. @throws ExitError */

@@ -5,10 +5,10 @@ import type { EventMessage, KeyValueMessage } from "../wire/schemas.ts";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-type JsonObject = Record<string, GoJson | undefined>;
+export type JsonObject = Record<string, GoJson | undefined>;
 
 /** `name` with text, or `name_base64` where the bytes are no text. */
-function bytesJson(name: string, bytes: Uint8Array): JsonObject {
+export function bytesJson(name: string, bytes: Uint8Array): JsonObject {
   try {
     return { [name]: strict.decode(bytes) };
   } catch {

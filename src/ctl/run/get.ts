@@ -1,19 +1,16 @@
-import { encoder } from "../../codec/client/encode.ts";
-import { encodeRangeRequest } from "../../codec/kv.ts";
 import type { RangeRequest } from "../../codec/messages.ts";
 import type { FlagSet } from "../../cli/flag.ts";
 import { goQuote } from "../../cli/go-quote.ts";
 import { ExitError, exitCode } from "../../cli/run.ts";
 import type { Caller, Method } from "../../client/caller.ts";
-import { KvArea } from "../../client/kv.ts";
 import { toRangeRequest } from "../../client/op.ts";
-import { responses } from "../../client/responses.ts";
 import type { GetOp, GetOptions, SortOrder, SortTarget } from "../../client/types.ts";
 import type { CtlCall } from "../commands/spec.ts";
 import { looseBytes } from "../input/loose-text.ts";
 import { showGet } from "../print/kv.ts";
 import type { Session } from "../session.ts";
 import { openSession } from "../session.ts";
+import { rangeMethod } from "../wire/kv-methods.ts";
 import { decodeMessage } from "../wire/message.ts";
 import type { RangeResponse } from "../wire/schemas.ts";
 import { rangeResponse, rangeStreamResponse } from "../wire/schemas.ts";
@@ -22,11 +19,10 @@ export async function runGet(call: CtlCall): Promise<void> {
   const { flags, args } = call;
   const { key, options } = getOperation(flags, args);
   const session = await openSession(call);
+  const request = toRangeRequest(key, options);
   const response = flags.bool("stream")
-    ? await streamed(session, toRangeRequest(key, options))
-    : await session.ask(rangeResponse, (caller) =>
-        new KvArea(caller).get(key, { ...options, ...session.short }),
-      );
+    ? await streamed(session, request)
+    : await session.send((caller) => caller.call(rangeMethod, request, session.short));
   const { format } = session.style;
   if (flags.bool("count-only") && format !== "fields") {
     throw badUse("--count-only is only for `--write-out=fields`");
@@ -39,9 +35,9 @@ export async function runGet(call: CtlCall): Promise<void> {
 }
 
 const rangeStream: Method<RangeRequest, RangeResponse> = {
+  ...rangeMethod,
   path: "/etcdserverpb.KV/RangeStream",
   retry: "never",
-  encode: encoder(encodeRangeRequest),
   decode: (bytes) =>
     decodeMessage(rangeStreamResponse, bytes).range_response ?? rangeResponse.empty(),
 };
@@ -49,6 +45,7 @@ const rangeStream: Method<RangeRequest, RangeResponse> = {
 /** The pieces of a large range put together. */
 function streamed(session: Session, request: RangeRequest): Promise<RangeResponse> {
   const read = async (caller: Caller): Promise<RangeResponse> => {
+    const { responses } = await import("../../client/responses.ts");
     const whole = rangeResponse.empty();
     for await (const piece of responses(caller, rangeStream, request, session.short)) {
       whole.header = piece.header ?? whole.header;

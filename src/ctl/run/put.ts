@@ -1,22 +1,21 @@
 import type { FlagSet } from "../../cli/flag.ts";
 import { ValueError } from "../../cli/go-value.ts";
-import { KvArea } from "../../client/kv.ts";
+import { toPutRequest } from "../../client/op.ts";
 import type { PutOp } from "../../client/types.ts";
 import type { CtlCall } from "../commands/spec.ts";
 import { looseBytes } from "../input/loose-text.ts";
 import { parseSigned } from "../input/number.ts";
 import { showPut } from "../print/kv.ts";
-import { askAndShow } from "../session.ts";
-import { putResponse } from "../wire/schemas.ts";
+import { openSession } from "../session.ts";
+import { putMethod } from "../wire/kv-methods.ts";
 import { badUse } from "./get.ts";
 
 export async function runPut(call: CtlCall): Promise<void> {
   const { flags, args, context } = call;
   const { key, value, options } = await putOperation(flags, args, () => context.stdin.all());
-  await askAndShow(call, putResponse, {
-    send: (caller, { short }) => new KvArea(caller).put(key, value, { ...options, ...short }),
-    show: showPut,
-  });
+  const session = await openSession(call);
+  const request = toPutRequest(key, value, options);
+  session.show(showPut(await session.send((c) => c.call(putMethod, request, session.short))));
 }
 
 const usage = "put command needs 1 argument and input from stdin or 2 arguments";
