@@ -119,6 +119,7 @@ for (const direction of ["there", "back"] as const) {
     await Promise.all(
       Array.from({ length: 300 }, (_, i) => source.kv.put(`${prefix}${i}`, String(i))),
     );
+    const { header } = await target.kv.get(`${prefix}0`);
     const mirrored = output("mirror.ts", {
       SOURCE_ENDPOINTS: from.endpoints.join(),
       TARGET_ENDPOINTS: to.endpoints.join(),
@@ -126,7 +127,8 @@ for (const direction of ["there", "back"] as const) {
       UNTIL: `${prefix}end`,
     });
     // A key of the copy is there: what comes now is behind its revision.
-    const copied = target.watch.watch(`${prefix}0`, { startRevision: 1 });
+    const startRevision = header.revision + 1;
+    const copied = target.watch.watch(`${prefix}0`, { startRevision });
     await copied[Symbol.asyncIterator]().next();
     await copied.cancel();
     await source.kv.delete(`${prefix}1`, { rangeEnd: `${prefix}2` });
