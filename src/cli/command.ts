@@ -41,6 +41,9 @@ export interface CommandSpec<Context> {
   readonly run?: (call: Call<Context>) => Promise<void> | void;
 }
 
+/** What a shell asks by (complete.ts); the second one wants no descriptions. */
+export const completionRequests: readonly string[] = ["__complete", "__completeNoDesc"];
+
 /** How many arguments, and whether they must be of `validArgs`. Without it any. */
 export interface ArgsRule {
   readonly min?: number;
@@ -220,7 +223,10 @@ function nextCommand<Context>(
 ): Command<Context> | undefined {
   const whole = command.children.find((child) => child.name === word);
   if (whole !== undefined) return whole;
-  const matches = command.children.filter((child) => child.name.startsWith(word));
+  // One that is not shown must not change what a short word means.
+  const matches = command.children.filter(
+    (child) => child.spec.isHidden !== true && child.name.startsWith(word),
+  );
   return matches.length === 1 ? matches[0] : undefined;
 }
 
