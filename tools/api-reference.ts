@@ -17,8 +17,7 @@ Made by \`npm run api\` from the docstrings of \`src/client\`; examples and guid
 [client.md](client.md). Members without a text say all in their name and type.
 `;
 
-const signatureFlags =
-  ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.UseAliasDefinedOutsideCurrentScope;
+const signatureFlags = ts.TypeFormatFlags.NoTruncation;
 
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, " ").trim();

@@ -1,4 +1,4 @@
-/** `npm run check`: types, lint, format and tidy rules. All run; the last line has the totals. */
+/** `npm run check`: types, lint, format, tidy rules and the API reference. All run; the last line has the totals. */
 import { spawnSync } from "node:child_process";
 import { performance } from "node:perf_hooks";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ const checks: readonly (readonly [string, readonly string[]])[] = [
   ["lint", ["node_modules/eslint/bin/eslint.js", "--max-warnings=0", "."]],
   ["format", ["node_modules/prettier/bin/prettier.cjs", "--check", "--log-level=warn", "."]],
   ["tidy", ["tools/tidy.ts"]],
+  ["api", ["tools/api-reference.ts", "--check"]],
 ];
 
 let failed = 0;
