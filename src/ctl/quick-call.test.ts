@@ -69,7 +69,7 @@ test("a refusal is told with its code and text", async () => {
   assert.deepEqual(end, { kind: "refused", code: 3, text: "no such key" });
 });
 
-test("what the server did not begin with is unsent, what it may have begun with is lost", async () => {
+test("what the server did not begin with is unsent, what it may have is lost", async () => {
   const ends: readonly [(socket: Socket) => unknown, QuickEnd["kind"]][] = [
     [(socket) => socket.write(frame(7, 0, [0, 0, 0, 0, 0, 0, 0, 0])), "unsent"],
     [(socket) => socket.write(frame(3, 0, [0, 0, 0, 7])), "unsent"],

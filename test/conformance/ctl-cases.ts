@@ -185,7 +185,7 @@ const settings: readonly CtlCase[] = [
     get a --cacert FOLDER/nosuch
     get a --write-out nosuch
     member list -w nosuch
-  `),
+  `).map((c) => ({ ...c, isStatus: true })),
 ];
 
 const keys: readonly CtlCase[] = [

@@ -34,9 +34,10 @@ const endpoints: readonly CtlSpec[] = [
   {
     use: "status",
     short: "Prints out the status of endpoints specified in `--endpoints` flag",
-    long: `One line for each endpoint, with --write-out=simple: endpoint, ID, version, storage version,
-db size, in use, percentage not in use, quota, is leader, is learner, raft term, raft index,
-raft applied index, errors, downgrade target version, downgrade enabled.
+    long: `One line for each endpoint, with --write-out=simple: endpoint, ID, version,
+storage version, db size, in use, percentage not in use, quota, is leader, is learner,
+raft term, raft index, raft applied index, errors, downgrade target version,
+downgrade enabled.
 `,
     run: async (call) => (await import("../run/endpoint.ts")).runStatus(call),
   },
