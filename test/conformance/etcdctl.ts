@@ -32,6 +32,8 @@ function noteMember(side: Side, output: string): void {
 function blankMembers(side: Side, text: string): string {
   let out = text;
   for (const id of side.members) out = out.replaceAll(id, "<member>");
+  // An id with leading zeros is filled up with blanks.
+  out = out.replaceAll(/Member +<member>/g, "Member <member>");
   return out.replaceAll(/ETCD_INITIAL_CLUSTER="(.*)"/g, (_line, list: string) => {
     return `ETCD_INITIAL_CLUSTER="${list.split(",").sort().join()}"`;
   });
@@ -56,7 +58,7 @@ function blankLeases(side: Side, text: string): string {
 /** Keys of locks and elections end with the lease of their session. */
 function blankSession(text: string): string {
   return text
-    .replaceAll(/\/[0-9a-f]{16}\b/g, "/<session>")
+    .replaceAll(/\/[0-9a-f]{8,16}\b/g, "/<session>")
     .replaceAll(/"key":"[^"]*"/g, `"key":"<key>"`)
     .replaceAll(/"(lease|Lease)"( : |:)\d{12,}/g, `"$1"$2<session>`);
 }
