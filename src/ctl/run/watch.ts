@@ -87,7 +87,13 @@ async function printBatch(
 ): Promise<void> {
   const header = headerMessage(batch.header);
   const events = batch.events.map(eventMessage);
-  if (batch.isProgress) session.print(`progress notify: ${header.revision}\n`);
+  if (batch.isProgress) {
+    const isJson = session.call.flags.bool("follow-json");
+    const { revision } = header;
+    session.print(
+      isJson ? `${toGoJson({ type: "PROGRESS", revision })}\n` : `progress notify: ${revision}\n`,
+    );
+  }
   printAnswer(session, {
     header,
     events,
