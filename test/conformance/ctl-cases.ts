@@ -427,7 +427,6 @@ const downgrades: readonly CtlCase[] = [
     downgrade validate nosuch
     downgrade cancel
     downgrade enable 3.6
-    downgrade enable 3.6
     downgrade cancel
     downgrade cancel -w json
   `),
