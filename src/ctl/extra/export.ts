@@ -4,7 +4,15 @@
  * EX1  All keys are of the revision in the first line, also after a resume.
  * EX2  Only a whole export ends with the end line; it counts the keys.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { concat } from "../../base/bytes.ts";
 import { ExitError, exitCode } from "../../cli/run.ts";
 import { errorText } from "../../cli/system-error.ts";
@@ -59,6 +67,8 @@ export async function runExport(call: CtlCall): Promise<void> {
     const keys = await session.run(({ caller }) => new Export(session, caller, write).run(start));
     session.print(`exported ${keys} keys to ${path}\n`);
   } finally {
+    // What never began needs no resuming.
+    if (fstatSync(file).size === 0) rmSync(path, { force: true });
     closeSync(file);
   }
 }
@@ -127,15 +137,16 @@ class Export {
     if (start.isOver) return start.keys;
     const kv = new KvArea(this.#caller);
     const head = await this.#head(kv, start.head);
-    if (start.head === null) this.#add(headLine(head));
     const { key, rangeEnd } = intervalOf(head.prefix, { prefix: true });
     const from = start.lastKey === null ? key : concat([start.lastKey, new Uint8Array(1)]);
-    const bar = new ProgressBar(this.#session.call, "count");
     const range = { ...this.#session.patient, rangeEnd, revision: head.revision }; // EX1
-    let keys = start.keys;
+    // Asked first: what cannot be read leaves no file behind.
+    const { count } = await kv.get(from, { ...range, ...this.#session.short, countOnly: true });
+    if (start.head === null) this.#add(headLine(head));
+    const bar = new ProgressBar(this.#session.call, "count");
+    const total = start.keys + count;
+    let { keys } = start;
     try {
-      const { count } = await kv.get(from, { ...range, ...this.#session.short, countOnly: true });
-      const total = keys + count;
       for await (const item of kv.stream(from, range)) {
         const lease = head.hasLeases ? await this.#leaseOf(item.lease) : null;
         this.#add(keyLine(item, lease));

@@ -5,7 +5,7 @@ import type { Input } from "../context.ts";
 import { LineError } from "./json-line.ts";
 
 /** Longer than any key and value that a server takes, escaped. */
-export const lineBytesMax = 64 * 1024 * 1024;
+const lineBytesMax = 64 * 1024 * 1024;
 const pieceBytes = 256 * 1024;
 const lineFeed = 10;
 

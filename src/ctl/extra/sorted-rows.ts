@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinaryString, toBinaryString } from "../../base/bytes.ts";
 
-export const memoryBytesDefault = 64 * 1024 * 1024;
+const memoryBytesDefault = 64 * 1024 * 1024;
 /** What a row takes beside its bytes, roughly. */
 const rowOverheadBytes = 128;
 const windowBytes = 256 * 1024;
