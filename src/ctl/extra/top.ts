@@ -79,7 +79,9 @@ async function lookOrProblem(session: Session, caller: Caller): Promise<Look | s
 
 /** Over what was drawn before, within the terminal. */
 function drawn(lines: readonly string[]): string {
-  const { columns, rows } = process.stdout.isTTY ? process.stdout : unbounded;
+  // A terminal that does not know its size says 0.
+  const isSized = process.stdout.isTTY && process.stdout.columns > 0 && process.stdout.rows > 1;
+  const { columns, rows } = isSized ? process.stdout : unbounded;
   const shown = lines.slice(0, rows - 1).map((line) => line.slice(0, columns) + screen.clearLine);
   return `${screen.home}${shown.join("\r\n")}\r\n${screen.clearBelow}`;
 }
