@@ -1,6 +1,7 @@
 // The part of docs/benchmarks.md about the client.
 import { watchKinds, type ClientWatches, type Delivery } from "./client-watch.ts";
 import { clientKinds, type ClientCalls, type ClientKind } from "./client-calls.ts";
+import type { CtlStart } from "./ctl-start.ts";
 import type { Results } from "./document.ts";
 import { short, table } from "./document-text.ts";
 
@@ -54,8 +55,18 @@ function watchParts(all: ClientWatches): string[] {
   ];
 }
 
-export function clientParts({ clientCalls, clientWatches }: Results): string[] {
-  const watches = clientWatches === undefined ? [] : watchParts(clientWatches);
+function startParts({ nodeMs, ctlMs, etcdctlMs }: CtlStart): string[] {
+  const ratio = (ctlMs / nodeMs).toFixed(2);
+  return [
+    `One put from a shell, from start to end, median: Node alone that does nothing ${short(nodeMs)} ` +
+      `ms, \`quorate ctl put\` ${short(ctlMs)} ms (${ratio} of Node alone; the goal is 2), etcdctl ` +
+      `${short(etcdctlMs)} ms.`,
+  ];
+}
+
+export function clientParts({ clientCalls, clientWatches, ctlStart }: Results): string[] {
+  const starts = ctlStart === undefined ? [] : startParts(ctlStart);
+  const watches = [...(clientWatches === undefined ? [] : watchParts(clientWatches)), ...starts];
   if (clientCalls === undefined) return watches;
   const head = ["calls", "client", "per second", "ratio to npm etcd3", "client CPU us"];
   return [

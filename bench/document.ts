@@ -6,6 +6,7 @@ import type { ClientWatches } from "./client-watch.ts";
 import { clientParts } from "./document-client.ts";
 import { clusterGoalRows, clusterParts } from "./document-cluster.ts";
 import { short, table } from "./document-text.ts";
+import type { CtlStart } from "./ctl-start.ts";
 import type { Floor } from "./floor.ts";
 import type { Gaps } from "./gaps.ts";
 import { benchLimits } from "./limits.ts";
@@ -28,6 +29,7 @@ export interface Results {
   readonly catchUp?: { readonly etcd: CatchUp; readonly quorate: CatchUp } | undefined;
   readonly clientCalls?: readonly ClientCalls[] | undefined;
   readonly clientWatches?: ClientWatches | undefined;
+  readonly ctlStart?: CtlStart | undefined;
   readonly large?: { readonly etcd: Large; readonly quorate: Large } | undefined;
 }
 
@@ -209,5 +211,6 @@ export function mergeResults(stored: Results, now: Results): Results {
     catchUp: now.catchUp ?? stored.catchUp,
     clientCalls: now.clientCalls ?? stored.clientCalls,
     clientWatches: now.clientWatches ?? stored.clientWatches,
+    ctlStart: now.ctlStart ?? stored.ctlStart,
   };
 }

@@ -5,6 +5,8 @@ export const benchLimits = {
   rounds: 5,
   /** Seconds of load per cell, server and round. */
   seconds: 1,
+  /** Starts of each command line. */
+  commandStarts: 20,
   /** Of load under the profiler. */
   profileSeconds: 4,
   /** Of each call, before anything is measured. */

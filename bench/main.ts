@@ -29,6 +29,7 @@ import { measureClientCalls, type ClientCalls } from "./client-calls.ts";
 import { measureClientWatches, type ClientWatches } from "./client-watch.ts";
 import { measureClusterLoads, type ClusterBench, type Kind } from "./cluster.ts";
 import { mergeResults, renderDocument, type Results } from "./document.ts";
+import { measureCtlStart, type CtlStart } from "./ctl-start.ts";
 import { measureFloor } from "./floor.ts";
 import { measureGaps } from "./gaps.ts";
 import { measureLarge, type Large } from "./large.ts";
@@ -194,12 +195,14 @@ async function measureProfiles(programs: Programs): Promise<Profile[]> {
 
 async function measureClients(
   programs: Programs,
-): Promise<{ clientCalls: ClientCalls[]; clientWatches: ClientWatches }> {
+): Promise<{ clientCalls: ClientCalls[]; clientWatches: ClientWatches; ctlStart: CtlStart }> {
   const server = await startQuorate(programs);
   try {
     const { loadgen } = programs;
     const clientCalls = await measureClientCalls(server, { loadgen, rounds, seconds });
-    return { clientCalls, clientWatches: await measureClientWatches(server, { rounds, seconds }) };
+    const clientWatches = await measureClientWatches(server, { rounds, seconds });
+    const ctlStart = await measureCtlStart(options.program, programs.etcdctl);
+    return { clientCalls, clientWatches, ctlStart };
   } finally {
     await server.close();
   }
