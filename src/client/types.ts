@@ -5,6 +5,7 @@
  * Keys and values go in as bytes or strings (UTF-8) and come out as bytes. Ids (cluster, member,
  * lease) are bigint; revisions, versions, counts and terms are numbers below 2^53.
  */
+import type { LeaseGrant, LeaseTimeToLive } from "../codec/client/lease.ts";
 import type {
   DeleteResult,
   GetResult,
@@ -16,6 +17,7 @@ import type {
 } from "../codec/client/results.ts";
 
 export type { DeleteResult, GetResult, Header, KeyValue, OpResult, PutResult, TxnResult };
+export type { LeaseGrant, LeaseTimeToLive };
 
 export type Bytes = Uint8Array | string;
 
@@ -212,21 +214,6 @@ export interface Watch {
   watch(key: Bytes, options?: WatchOptions): Watcher;
   /** Asks for a progress notice on all watches of the stream. */
   requestProgress(options?: { readonly requireLeader?: boolean }): Promise<void>;
-}
-
-export interface LeaseGrant {
-  readonly header: Header;
-  readonly id: bigint;
-  readonly ttlSeconds: number;
-}
-
-export interface LeaseTimeToLive {
-  readonly header: Header;
-  readonly id: bigint;
-  /** -1: expired or never there. */
-  readonly ttlSeconds: number;
-  readonly grantedTtlSeconds: number;
-  readonly keys: readonly Uint8Array[];
 }
 
 /** A lease that is being renewed. Iterates over the answers; ends when the lease is gone. */
