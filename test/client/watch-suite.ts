@@ -32,12 +32,11 @@ function watchesBelow(prefix: string, startRevision: number): Watched[] {
   ];
 }
 
+/** Breaks something; `isBack` resolves when a watch has been told of all that happened so far. */
+type Fault = (round: number, isBack: () => Promise<void>) => void | Promise<void>;
+
 /** Watches while a writer writes and `fault` breaks things, and judges what was delivered. */
-async function judge(
-  live: LiveCluster,
-  prefix: string,
-  fault: (round: number) => void | Promise<void>,
-): Promise<void> {
+async function judge(live: LiveCluster, prefix: string, fault: Fault): Promise<void> {
   const writer = new KnowingWriter(live.sideClient(), prefix, createRandom(7));
   const client = live.client();
   await writer.put("first");
@@ -45,8 +44,9 @@ async function judge(
     return new RecordedWatch(client, one);
   });
   await Promise.all(watches.map(({ watcher }) => watcher.created));
+  const isBack = async (): Promise<void> => watches[0]?.upTo(writer.revision, writer.revision);
   for (let i = 0; i < stepsPerRun; i++) {
-    if (i % stepsPerFault === 0) await fault(i / stepsPerFault);
+    if (i % stepsPerFault === 0) await fault(i / stepsPerFault, isBack);
     await writer.step();
     if (i % stepsPerFault === 5) live.heal();
   }
@@ -66,7 +66,8 @@ const cutsCase: LiveCase = {
   name: "watches keep W1 to W7 through connections that break",
   run: async (live) => {
     const before = live.resets;
-    await judge(live, "cuts/", (round) => {
+    await judge(live, "cuts/", async (round, isBack) => {
+      await isBack(); // else all cuts could fall into the wait before the first new connection
       const { members } = live.cluster;
       if (round % 3 === 0) live.cut(...members);
       else live.cut(members[round % members.length]!);
@@ -78,7 +79,8 @@ const cutsCase: LiveCase = {
 const holdsCase: LiveCase = {
   name: "watches keep W1 to W7 through a network that stalls",
   run: (live) =>
-    judge(live, "holds/", () => {
+    judge(live, "holds/", async (_round, isBack) => {
+      await isBack(); // else one stall could swallow the next ones
       live.hold(...live.cluster.members);
     }),
 };
