@@ -43,7 +43,7 @@ test("a call is one message, the end of the request, and one answer", async () =
   assert.equal(await result, "told");
 });
 
-test("a write that may have been applied is never sent twice", async () => {
+test("a write that may have been applied is never sent twice (etcd 14890)", async () => {
   const unavailable = [etcd.errNoLeader, etcd.errTimeout, etcd.errStopped, etcd.errLeaderChanged];
   for (const constant of unavailable) {
     const { connection, channels, clock } = fakeWorld(3);
