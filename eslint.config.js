@@ -28,7 +28,15 @@ const localeCompare = {
 
 export default tseslint.config(
   {
-    ignores: ["dist/", "node_modules/", "src/gen/", ".cache/", "coverage/", "test/conformance/go/"],
+    ignores: [
+      "dist/",
+      "packages/",
+      "node_modules/",
+      "src/gen/",
+      ".cache/",
+      "coverage/",
+      "test/conformance/go/",
+    ],
   },
   {
     files: ["**/*.ts"],
