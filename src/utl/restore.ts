@@ -10,7 +10,7 @@ import { exitCode, ExitError } from "../cli/run.ts";
 import { EntryType } from "../raft/types.ts";
 import { bootstrapChanges, firstMembers } from "../server/bootstrap.ts";
 import { Batch } from "../server/backend/backend.ts";
-import type { Backend, Bucket, View } from "../server/backend/backend.ts";
+import type { Backend, View } from "../server/backend/backend.ts";
 import { encodeConfStateRow } from "../server/conf-state-row.ts";
 import { parseInitialCluster } from "../server/config/initial-cluster.ts";
 import type { BootstrapSettings } from "../server/config/initial-cluster.ts";
@@ -20,6 +20,7 @@ import { encodeMember } from "../server/member/member.ts";
 import { clusterId } from "../server/member/member-id.ts";
 import { keyScheduledCompact } from "../server/mvcc/compaction.ts";
 import { encodeRevision, revisionMain } from "../server/mvcc/revision.ts";
+import { deleteMembers } from "../server/snapshot/restore.ts";
 import { readAt } from "./bolt-file.ts";
 import type { UtlCall } from "./context.ts";
 import { ConsoleLog } from "./context.ts";
@@ -166,19 +167,10 @@ async function fill(restore: Restore, members: readonly Member[], log: ConsoleLo
   }
 }
 
-const memberBuckets: readonly Bucket[] = ["members", "members_removed", "cluster"];
-
 /** Rows of the new members and of the end of their log instead of those of the old cluster. */
 function withMembers(backend: Backend, members: readonly Member[], commit: number): Batch {
   const batch = new Batch();
-  const view = backend.view();
-  for (const bucket of memberBuckets) {
-    view.range(bucket, emptyBytes, null, (key) => {
-      batch.delete(bucket, key.slice());
-      return true;
-    });
-  }
-  view.close();
+  deleteMembers(batch, backend);
   for (const member of members) {
     batch.put("members", utf8(member.id.toString(16)), utf8(encodeMember(member)));
   }

@@ -88,17 +88,6 @@ export function decodeLeaseGrant(bytes: Uint8Array): LeaseGrant {
   return { header, id, ttlSeconds };
 }
 
-/** A response of which only the header counts: LeaseRevokeResponse. */
-export function decodeHeaderAlone(bytes: Uint8Array): { readonly header: Header } {
-  const r = new Reader(bytes);
-  let header = emptyHeader;
-  while (r.next()) {
-    if (r.tag === 0x0a) header = readHeader(r.nested());
-    else r.skip();
-  }
-  return { header };
-}
-
 export function decodeLeaseTimeToLive(bytes: Uint8Array): LeaseTimeToLive {
   const r = new Reader(bytes, keysRepeated);
   let header = emptyHeader;

@@ -64,6 +64,12 @@ export function restoreSnapshot(options: RestoreOptions, done: Done<ImageHead>):
 function withoutCluster(backend: Backend): Batch {
   const batch = new Batch();
   for (const name of logRows) batch.delete("meta", utf8(name));
+  deleteMembers(batch, backend);
+  return batch;
+}
+
+/** Adds the removal of all rows that say who the members are. */
+export function deleteMembers(batch: Batch, backend: Backend): void {
   const view = backend.view();
   for (const bucket of memberBuckets) {
     view.range(bucket, emptyBytes, null, (key) => {
@@ -72,5 +78,4 @@ function withoutCluster(backend: Backend): Batch {
     });
   }
   view.close();
-  return batch;
 }
